@@ -1,1 +1,151 @@
-//! Placeholder header.
+//! Isolation: processes in sandboxes.
+//!
+//! This crate knows processes, mounts and limits. It does not know what a function is, who called it or where
+//! anything is stored. It is the only crate with `unsafe` code, each block with its proof.
+//!
+//! A [`Backend`] makes a [`Sandbox`] from a [`Spec`]; a sandbox runs [`Command`]s, can be frozen, measured and
+//! destroyed. Dropping a [`Sandbox`] destroys it too: nothing of it may outlive the handle.
+
+#![warn(missing_debug_implementations)]
+
+mod spec;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use spec::{Command, Egress, Limits, Mount, Root, Spec};
+
+/// A boxed future, so that backends can be chosen at run time.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How strongly a backend separates sandboxes from each other and from the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// All namespaces, a uid range of its own, cgroup limits, seccomp, landlock: needs root.
+    Sandbox,
+    /// The same within an unprivileged user namespace, less what that cannot do (cgroup limits, egress).
+    Rootless,
+    /// Plain child processes of the server: no protection at all.
+    None,
+}
+
+/// Makes sandboxes. Cheap to share behind an `Arc`.
+pub trait Backend: Send + Sync + std::fmt::Debug {
+    /// The isolation that every sandbox of this backend has.
+    fn isolation(&self) -> Isolation;
+
+    /// Makes a sandbox: namespaces, root file system, limits and the loopback listener, but no process of the
+    /// caller's yet. Not cancel-safe for latency, but safe for resources: a dropped future leaves nothing behind.
+    fn create(&self, spec: Spec) -> BoxFuture<'_, Result<Box<dyn Sandbox>, Error>>;
+
+    /// Destroys every sandbox and ends the backend's own processes. Later calls of `create` fail.
+    fn shutdown(&self) -> BoxFuture<'_, ()>;
+}
+
+/// One sandbox. All methods stay callable after [`Sandbox::destroy`] and then do nothing or return
+/// [`Error::Destroyed`].
+pub trait Sandbox: Send + Sync + std::fmt::Debug {
+    /// The identifier given in the [`Spec`].
+    fn id(&self) -> &str;
+
+    /// A listening, non-blocking TCP socket that exists inside the sandbox's network namespace at
+    /// [`Sandbox::loopback_address`]. It can be taken once. Only processes of this sandbox can reach it (under
+    /// [`Isolation::None`] every process of the host can).
+    fn take_listener(&self) -> Option<std::net::TcpListener>;
+
+    /// The `host:port` at which processes in the sandbox reach the listener, e.g. `127.0.0.1:9001`.
+    fn loopback_address(&self) -> std::net::SocketAddr;
+
+    /// Starts a process. May be called again after the earlier processes have ended or were killed; `/tmp` and
+    /// the network namespace stay.
+    fn spawn(&self, command: Command) -> BoxFuture<'_, Result<Process, Error>>;
+
+    /// Kills every process in the sandbox (not the sandbox itself) and returns when they are gone. `/tmp` stays.
+    fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Stops all processes from being scheduled. Idempotent.
+    fn freeze(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Lets frozen processes run again. Idempotent and cheap when not frozen.
+    fn thaw(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Memory and process counts as measured by the kernel.
+    fn usage(&self) -> Usage;
+
+    /// Starts the peak-memory measurement anew, where the kernel can.
+    fn reset_peak(&self);
+
+    /// Kills everything and removes every namespace, mount, cgroup and file of the sandbox.
+    fn destroy(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A process started by [`Sandbox::spawn`].
+#[derive(Debug)]
+pub struct Process {
+    /// Process id as the host sees it, where known.
+    pub host_pid: Option<u32>,
+    /// Read end of a non-blocking pipe that carries standard output.
+    pub stdout: std::os::fd::OwnedFd,
+    /// Read end of a non-blocking pipe that carries standard error.
+    pub stderr: std::os::fd::OwnedFd,
+    /// Read end of a non-blocking pipe for framed log records, when [`Command::log_descriptor`] asked for one.
+    pub log: Option<std::os::fd::OwnedFd>,
+    /// Resolves once, when the process has ended.
+    pub exit: tokio::sync::oneshot::Receiver<Exit>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// The status or signal.
+    pub status: ExitStatus,
+    /// Whether the kernel's out-of-memory killer acted in this sandbox since the process was started.
+    pub out_of_memory: bool,
+}
+
+/// The status part of an [`Exit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// The process called exit with this code.
+    Code(i32),
+    /// The process was ended by this signal.
+    Signal(i32),
+}
+
+/// What the kernel has measured for a sandbox.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of memory in use now.
+    pub memory_bytes: u64,
+    /// Highest use since the last [`Sandbox::reset_peak`], in bytes.
+    pub peak_memory_bytes: u64,
+    /// Times the out-of-memory killer acted.
+    pub out_of_memory_kills: u64,
+}
+
+/// Why a sandbox operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program does not exist in the sandbox or is not executable; `errno` as from `execve`.
+    #[error("cannot execute {program}: {source}")]
+    Execute {
+        /// The path as given in the command.
+        program: String,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// The sandbox was destroyed.
+    #[error("the sandbox has been destroyed")]
+    Destroyed,
+    /// The kernel refused a step of the set-up.
+    #[error("cannot {step}: {source}")]
+    Setup {
+        /// What was being done, e.g. `mount /var/task`.
+        step: String,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// The privileged helper process is gone.
+    #[error("the sandbox helper process has ended; restart the server")]
+    HelperGone,
+}
