@@ -48,13 +48,11 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
     /// The identifier given in the [`Spec`].
     fn id(&self) -> &str;
 
-    /// A listening, non-blocking TCP socket that exists inside the sandbox's network namespace at
-    /// [`Sandbox::loopback_address`]. It can be taken once. Only processes of this sandbox can reach it (under
-    /// [`Isolation::None`] every process of the host can).
-    fn take_listener(&self) -> Option<std::net::TcpListener>;
-
-    /// The `host:port` at which processes in the sandbox reach the listener, e.g. `127.0.0.1:9001`.
-    fn loopback_address(&self) -> std::net::SocketAddr;
+    /// The listening, non-blocking TCP sockets that exist inside the sandbox's network namespace, one for each of
+    /// [`Spec::listener_ports`] in that order. They can be taken once; later calls return nothing. Only processes
+    /// of this sandbox can reach them (under [`Isolation::None`] every process of the host can, at ports that the
+    /// kernel chose: ask each listener for its local address, which is what the processes connect to).
+    fn take_listeners(&self) -> Vec<std::net::TcpListener>;
 
     /// Starts a process. May be called again after the earlier processes have ended or were killed; `/tmp` and
     /// the network namespace stay.

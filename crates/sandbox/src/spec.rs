@@ -18,8 +18,9 @@ pub struct Spec {
     pub limits: Limits,
     /// Outbound network.
     pub egress: Egress,
-    /// Port of the listener on the sandbox's loopback address.
-    pub listener_port: u16,
+    /// Ports on the sandbox's loopback address (127.0.0.1) at which the server listens inside the sandbox, e.g.
+    /// 9001 for the Runtime API and another for the AWS endpoint that functions call.
+    pub listener_ports: Vec<u16>,
     /// Host name seen by the processes.
     pub hostname: String,
 }
