@@ -1,1 +1,13 @@
-//! Placeholder header.
+//! The words of the field: ARNs, functions, versions, invocations, quotas and time.
+//!
+//! Plain data and the rules that belong to it. No I/O, no wire formats, no storage. [`clock`] is the only place in
+//! the workspace that reads the time.
+
+#![forbid(unsafe_code)]
+
+pub mod arn;
+pub mod clock;
+pub mod function;
+pub mod invocation;
+pub mod quota;
+pub mod request_id;

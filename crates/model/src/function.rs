@@ -1,0 +1,273 @@
+//! The function resource: one small head per function, its versions, its state.
+//!
+//! See "CreateFunction" and "Lambda function states" in the AWS Lambda documentation.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::arn::{FunctionId, Qualifier};
+use crate::clock::Timestamp;
+
+/// Everything mutable about one function in one row, changed by compare-and-set: so every change of a function is
+/// atomic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionHead {
+    /// Account, region and name.
+    pub id: FunctionId,
+    /// A value of its own for every function ever created, so that what a deleted function left behind is never
+    /// mistaken for that of a new one of the same name.
+    pub incarnation: String,
+    /// The configuration of `$LATEST`.
+    pub latest: FunctionConfiguration,
+    /// The highest version number given out; numbers are never reused.
+    pub last_version: u64,
+    /// Numbers of the published versions that exist.
+    pub versions: Vec<u64>,
+    /// Aliases by name.
+    pub aliases: BTreeMap<String, Alias>,
+    /// Reserved concurrency, if set.
+    pub reserved_concurrency: Option<u32>,
+    /// Tags of the function.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An alias of a function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alias {
+    /// The version that it points to.
+    pub version: u64,
+    /// A second version with the share of requests it takes, 0.0 to 1.0.
+    pub additional_version: Option<(u64, f64)>,
+    /// Free text.
+    pub description: String,
+    /// Changes with every change of the alias.
+    pub revision_id: String,
+}
+
+/// Code and configuration of one version. Immutable once published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionConfiguration {
+    /// `$LATEST` or a number.
+    pub version: Version,
+    /// The code.
+    pub code: Code,
+    /// ARN of the execution role.
+    pub role: String,
+    /// Free text, at most 256 characters.
+    pub description: String,
+    /// Seconds that an invocation may take, 1 to 900.
+    pub timeout_seconds: u32,
+    /// Memory in MB, 128 to 10,240.
+    pub memory_size_mb: u32,
+    /// Size of `/tmp` in MB, 512 to 10,240.
+    pub ephemeral_storage_mb: u32,
+    /// Processor architecture of the code.
+    pub architecture: Architecture,
+    /// Environment variables; absent when never given (an empty map is echoed as such).
+    pub environment: Option<BTreeMap<String, String>>,
+    /// ARNs of layer versions, in the order of merging.
+    pub layers: Vec<String>,
+    /// Where and how logs are written.
+    pub logging: Logging,
+    /// X-Ray mode.
+    pub tracing_mode: TracingMode,
+    /// ARN of the customer's key, echoed.
+    pub kms_key_arn: Option<String>,
+    /// ARN of the dead-letter queue or topic.
+    pub dead_letter_target_arn: Option<String>,
+    /// Network configuration, echoed.
+    pub vpc: Option<Vpc>,
+    /// File systems, echoed.
+    pub file_systems: Vec<FileSystem>,
+    /// Whether published versions start from a snapshot.
+    pub snap_start_published_versions: bool,
+    /// Whether tenants get environments of their own.
+    pub tenant_isolation: bool,
+    /// When code or configuration was last changed.
+    pub last_modified: Timestamp,
+    /// Changes with every change.
+    pub revision_id: String,
+    /// Creation.
+    pub state: State,
+    /// The last update; absent before the first activation.
+    pub last_update: Option<LastUpdate>,
+}
+
+impl FunctionConfiguration {
+    /// Share of CPU: 1.0 is one full vCPU.
+    #[must_use]
+    pub fn cpus(&self) -> f64 {
+        f64::from(self.memory_size_mb) / crate::quota::MEMORY_MB_PER_VCPU
+    }
+
+    /// Whether this configuration may serve invocations.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Active)
+    }
+}
+
+/// The version that a configuration belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Version {
+    /// `$LATEST`.
+    Latest,
+    /// A published version, from 1.
+    Published(u64),
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Latest => formatter.write_str("$LATEST"),
+            Self::Published(number) => number.fmt(formatter),
+        }
+    }
+}
+
+impl From<Version> for Qualifier {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::Latest => Qualifier::Latest,
+            Version::Published(number) => Qualifier::Version(number),
+        }
+    }
+}
+
+/// The code of a version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "package_type")]
+pub enum Code {
+    /// A zip archive, kept as a blob and unpacked into a content-addressed directory.
+    Zip {
+        /// Runtime identifier, e.g. `python3.12`.
+        runtime: String,
+        /// Handler, as the runtime understands it.
+        handler: String,
+        /// SHA-256 of the archive in lower-case hex: its name in the blob store.
+        sha256: String,
+        /// Size of the archive in bytes.
+        size: u64,
+        /// Size of all files unpacked, in bytes.
+        unpacked_size: u64,
+    },
+    /// A container image.
+    Image {
+        /// The reference as given.
+        uri: String,
+        /// Entry point, command and working directory that override the image's.
+        entry_point: Option<Vec<String>>,
+        /// See `entry_point`.
+        command: Option<Vec<String>>,
+        /// See `entry_point`.
+        working_directory: Option<String>,
+    },
+}
+
+/// Processor architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Architecture {
+    /// 64-bit x86.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// 64-bit ARM.
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+impl Architecture {
+    /// AWS' name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+/// `LoggingConfig`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logging {
+    /// Text or JSON.
+    pub format: LogFormat,
+    /// The log group, by default `/aws/lambda/<name>`.
+    pub group: String,
+    /// Lowest level of the function's own log records that is kept; only with JSON.
+    pub application_level: Option<String>,
+    /// Lowest level of platform events that is kept; only with JSON.
+    pub system_level: Option<String>,
+}
+
+/// Format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogFormat {
+    /// Plain lines.
+    Text,
+    /// One JSON object a line.
+    #[serde(rename = "JSON")]
+    Json,
+}
+
+/// X-Ray mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TracingMode {
+    /// Trace only what the caller traces.
+    PassThrough,
+    /// Also sample on the service's own account.
+    Active,
+}
+
+/// `VpcConfig`, kept as given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vpc {
+    /// At most 16.
+    pub subnet_ids: Vec<String>,
+    /// At most 5.
+    pub security_group_ids: Vec<String>,
+    /// Whether IPv6 is allowed in dual-stack subnets.
+    pub ipv6_allowed_for_dual_stack: bool,
+}
+
+/// One entry of `FileSystemConfigs`, kept as given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSystem {
+    /// ARN of the access point.
+    pub arn: String,
+    /// Where it is mounted, below `/mnt/`.
+    pub local_mount_path: String,
+}
+
+/// `State` with its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Being created.
+    Pending(Reason),
+    /// Can be invoked.
+    Active,
+    /// Idle for so long that resources were given back.
+    Inactive(Reason),
+    /// Creation failed.
+    Failed(Reason),
+}
+
+/// `LastUpdateStatus` with its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LastUpdate {
+    /// Under way.
+    InProgress(Reason),
+    /// Done.
+    Successful,
+    /// Failed; the version before it goes on serving.
+    Failed(Reason),
+}
+
+/// Text and code of a state's reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// E.g. `Creating`.
+    pub code: String,
+    /// E.g. `The function is being created.`
+    pub text: String,
+}
