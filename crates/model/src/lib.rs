@@ -9,5 +9,6 @@ pub mod arn;
 pub mod clock;
 pub mod function;
 pub mod invocation;
+pub mod log;
 pub mod quota;
 pub mod request_id;
