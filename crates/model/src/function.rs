@@ -20,6 +20,9 @@ pub struct FunctionHead {
     pub incarnation: String,
     /// The configuration of `$LATEST`.
     pub latest: FunctionConfiguration,
+    /// What serves invocations of `$LATEST` while an update of it is in progress (and if it fails): the
+    /// configuration before the update. Absent when `latest` itself serves.
+    pub serving: Option<Box<FunctionConfiguration>>,
     /// The highest version number given out; numbers are never reused.
     pub last_version: u64,
     /// Numbers of the published versions that exist.
@@ -30,6 +33,14 @@ pub struct FunctionHead {
     pub reserved_concurrency: Option<u32>,
     /// Tags of the function.
     pub tags: BTreeMap<String, String>,
+}
+
+impl FunctionHead {
+    /// The configuration that invocations of `$LATEST` run with.
+    #[must_use]
+    pub fn serving(&self) -> &FunctionConfiguration {
+        self.serving.as_deref().unwrap_or(&self.latest)
+    }
 }
 
 /// An alias of a function.
@@ -50,6 +61,9 @@ pub struct Alias {
 pub struct FunctionConfiguration {
     /// `$LATEST` or a number.
     pub version: Version,
+    /// Counts the changes of code and configuration within one incarnation, from 1; unlike `revision_id` it does not
+    /// change with the state. An execution environment serves only the generation that it was made for.
+    pub generation: u64,
     /// The code.
     pub code: Code,
     /// ARN of the execution role.
