@@ -1,1 +1,6 @@
-//! Placeholder header.
+//! The data plane.
+
+#![forbid(unsafe_code)]
+
+pub mod admission;
+pub mod pool;

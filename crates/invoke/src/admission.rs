@@ -1,0 +1,182 @@
+//! Concurrency, counted in one place.
+//!
+//! A [`Permit`] is taken before any work of an invocation exists and given back by dropping it, so every kind of
+//! death of an invocation gives back exactly what it took.
+//!
+//! See "Understanding Lambda function scaling" in the AWS Lambda developer guide: an account has a limit per region;
+//! a function with reserved concurrency draws on its own reservation, all others share what is left.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use rushlight_model::arn::{FunctionId, Scope};
+
+/// Why an invocation is not admitted: the `Reason` of a TooManyRequestsException.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttle {
+    /// The account's (unreserved) concurrency is used up.
+    ConcurrentInvocationLimitExceeded,
+    /// The function's reserved concurrency is used up.
+    ReservedFunctionConcurrentInvocationLimitExceeded,
+}
+
+impl Throttle {
+    /// AWS' spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
+            Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
+                "ReservedFunctionConcurrentInvocationLimitExceeded"
+            }
+        }
+    }
+}
+
+/// Counts the invocations that run, per account and per function with a reservation.
+#[derive(Debug)]
+pub struct Admission {
+    concurrent_executions: u32,
+    accounts: RwLock<HashMap<Scope, Arc<Counter>>>,
+    functions: Mutex<HashMap<FunctionId, Arc<Counter>>>,
+}
+
+/// How many invocations run at this moment.
+#[derive(Debug, Default)]
+struct Counter(AtomicU32);
+
+/// The right to run one invocation. Dropping it gives the concurrency back.
+#[derive(Debug)]
+pub struct Permit(Arc<Counter>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Counter {
+    fn take(self: &Arc<Self>, limit: u32) -> Option<Permit> {
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |running| {
+                (running < limit).then_some(running + 1)
+            })
+            .ok()
+            .map(|_| Permit(Arc::clone(self)))
+    }
+}
+
+impl Admission {
+    /// `concurrent_executions` is the limit of each account in each region.
+    #[must_use]
+    pub fn new(concurrent_executions: u32) -> Self {
+        Self {
+            concurrent_executions,
+            accounts: RwLock::default(),
+            functions: Mutex::default(),
+        }
+    }
+
+    /// Admits one invocation of `function`, or says why not.
+    ///
+    /// # Errors
+    /// The limit that is used up.
+    pub fn admit(&self, function: &FunctionId, reserved: Option<u32>) -> Result<Permit, Throttle> {
+        match reserved {
+            Some(limit) => self
+                .function(function)
+                .take(limit)
+                .ok_or(Throttle::ReservedFunctionConcurrentInvocationLimitExceeded),
+            None => self
+                .account(&function.scope)
+                .take(self.concurrent_executions)
+                .ok_or(Throttle::ConcurrentInvocationLimitExceeded),
+        }
+    }
+
+    fn account(&self, scope: &Scope) -> Arc<Counter> {
+        if let Some(counter) = self.accounts.read().get(scope) {
+            return Arc::clone(counter);
+        }
+        Arc::clone(self.accounts.write().entry(scope.clone()).or_default())
+    }
+
+    fn function(&self, function: &FunctionId) -> Arc<Counter> {
+        let mut functions = self.functions.lock();
+        if let Some(counter) = functions.get(function) {
+            return Arc::clone(counter);
+        }
+        Arc::clone(functions.entry(function.clone()).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(name: &str) -> FunctionId {
+        let scope = Scope {
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+        };
+        FunctionId {
+            scope,
+            name: name.into(),
+        }
+    }
+
+    #[test]
+    fn the_account_limit_is_shared_and_given_back() {
+        let admission = Admission::new(2);
+        let first = admission.admit(&function("a"), None).unwrap();
+        let _second = admission.admit(&function("b"), None).unwrap();
+        let throttle = admission.admit(&function("c"), None).unwrap_err();
+        assert_eq!(throttle, Throttle::ConcurrentInvocationLimitExceeded);
+        drop(first);
+        assert!(admission.admit(&function("c"), None).is_ok());
+    }
+
+    #[test]
+    fn a_reservation_is_a_limit_of_its_own() {
+        let admission = Admission::new(1);
+        let _account = admission.admit(&function("a"), None).unwrap();
+        let _reserved = admission.admit(&function("b"), Some(1)).unwrap();
+        let throttle = admission.admit(&function("b"), Some(1)).unwrap_err();
+        assert_eq!(
+            throttle,
+            Throttle::ReservedFunctionConcurrentInvocationLimitExceeded
+        );
+        assert!(
+            admission.admit(&function("c"), Some(0)).is_err(),
+            "a reservation of 0 admits nothing"
+        );
+    }
+
+    #[test]
+    fn racing_threads_never_exceed_the_limit() {
+        let admission = Admission::new(3);
+        let most = AtomicU32::new(0);
+        let running = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        if let Ok(permit) = admission.admit(&function("a"), None) {
+                            let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                            most.fetch_max(now, Ordering::SeqCst);
+                            running.fetch_sub(1, Ordering::SeqCst);
+                            drop(permit);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(most.load(Ordering::SeqCst) <= 3);
+        assert_eq!(
+            admission.account(&function("a").scope).0.load(Ordering::SeqCst),
+            0
+        );
+    }
+}
