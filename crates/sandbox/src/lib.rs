@@ -8,11 +8,15 @@
 
 #![warn(missing_debug_implementations)]
 
+mod pipes;
+mod process;
+mod readiness;
 mod spec;
 
 use std::future::Future;
 use std::pin::Pin;
 
+pub use process::ProcessBackend;
 pub use spec::{Command, Egress, Limits, Mount, Root, Spec};
 
 /// A boxed future, so that backends can be chosen at run time.
@@ -146,4 +150,14 @@ pub enum Error {
     /// The privileged helper process is gone.
     #[error("the sandbox helper process has ended; restart the server")]
     HelperGone,
+}
+
+impl Error {
+    /// A refused step of the set-up.
+    pub(crate) fn setup(step: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Setup {
+            step: step.into(),
+            source,
+        }
+    }
 }
