@@ -180,19 +180,29 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Every part in front of the name is optional: `arn:<partition>:lambda:`, `<region>:`, `<account>:`,
-    /// `function:`.
+    /// `function:`. A function may be named like one of them, so the last field that can be the name is the name.
     fn split(text: &'a str) -> Option<Self> {
-        let mut fields = text.split(':').peekable();
-        if fields.peek() == Some(&"arn") {
-            fields.nth(1)?;
-            fields.next().filter(|service| *service == "lambda")?;
-        }
-        let region = fields.next_if(|field| is_region(field));
-        let account = fields.next_if(|field| is_account(field));
-        fields.next_if_eq(&"function");
-        let name = fields.next().filter(|name| !name.is_empty())?;
-        let qualifier = fields.next();
-        if qualifier.is_some_and(str::is_empty) || fields.next().is_some() {
+        let fields: Vec<&str> = text.split(':').collect();
+        let mut rest = match fields.as_slice() {
+            ["arn", _, "lambda", rest @ ..] => rest,
+            fields => fields,
+        };
+        let mut take = |is_prefix: fn(&str) -> bool| match rest {
+            [first, following @ ..] if is_prefix(first) && may_follow_a_prefix(following) => {
+                rest = following;
+                Some(*first)
+            }
+            _ => None,
+        };
+        let region = take(is_region);
+        let account = take(is_account);
+        take(|field| field == "function");
+        let (name, qualifier) = match rest {
+            [name] => (*name, None),
+            [name, qualifier] => (*name, Some(*qualifier)),
+            _ => return None,
+        };
+        if name.is_empty() || qualifier.is_some_and(str::is_empty) {
             return None;
         }
         Some(Self {
@@ -202,6 +212,11 @@ impl<'a> Parts<'a> {
             qualifier,
         })
     }
+}
+
+/// Whether these fields can be what comes after a prefix: they begin with a name, not with `$LATEST`.
+fn may_follow_a_prefix(fields: &[&str]) -> bool {
+    fields.first().is_some_and(|name| !name.starts_with('$'))
 }
 
 /// Whether `text` is an account id: twelve digits.
@@ -278,6 +293,19 @@ mod tests {
             parse("999999999999:function:hello", None),
             Err(ReferenceError::OtherAccount)
         );
+    }
+
+    #[test]
+    fn names_may_look_like_prefixes() {
+        for name in ["function", "123456789012", "eu-west-1"] {
+            let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
+            assert_eq!(parse(name, None).as_ref(), Ok(&arn));
+            assert_eq!(parse(&arn, None).as_ref(), Ok(&arn));
+            assert_eq!(
+                parse(&format!("{name}:$LATEST"), None),
+                Ok(format!("{arn}:$LATEST"))
+            );
+        }
     }
 
     #[test]

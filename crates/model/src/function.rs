@@ -86,8 +86,14 @@ pub struct FunctionConfiguration {
     pub logging: Logging,
     /// X-Ray mode.
     pub tracing_mode: TracingMode,
+    /// ARN of the runtime version in use; absent for images.
+    #[serde(default)]
+    pub runtime_version_arn: Option<String>,
     /// ARN of the customer's key, echoed.
     pub kms_key_arn: Option<String>,
+    /// ARN of the customer's key for the archive, echoed.
+    #[serde(default)]
+    pub source_kms_key_arn: Option<String>,
     /// ARN of the dead-letter queue or topic.
     pub dead_letter_target_arn: Option<String>,
     /// Network configuration, echoed.
