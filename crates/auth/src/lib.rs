@@ -1,1 +1,20 @@
-//! Placeholder header.
+//! Who may call: AWS Signature Version 4 (verifying, signing, presigning), access keys and the principals
+//! behind them.
+//!
+//! The crate is pure: it reads no clock, no file and no socket. The caller passes the time in as Unix
+//! seconds, looks access keys up behind [`sigv4::CredentialLookup`], and writes key files itself. The only
+//! thing taken from the machine is randomness for new keys.
+//!
+//! Where to start reading: [`sigv4`] for the path of a signed request.
+
+#![forbid(unsafe_code)]
+
+pub mod credentials;
+mod fuzz;
+pub mod principal;
+pub mod sigv4;
+
+pub use credentials::{AccessKey, Profile, ProfileError, SecretAccessKey};
+#[doc(hidden)]
+pub use fuzz::fuzz_verify;
+pub use principal::{Principal, PrincipalKind};
