@@ -78,14 +78,9 @@ impl AccessKey {
         getrandom::fill(&mut random)?;
         let (for_id, for_secret) = random.split_at(ID_RANDOM_LETTERS);
         // 256 is a multiple of both alphabets' sizes, so the masks introduce no bias.
-        let id: String = for_id
-            .iter()
-            .map(|byte| ID_ALPHABET[usize::from(byte & 31)] as char)
-            .collect();
-        let secret: String = for_secret
-            .iter()
-            .map(|byte| SECRET_ALPHABET[usize::from(byte & 63)] as char)
-            .collect();
+        let id: String = for_id.iter().map(|byte| ID_ALPHABET[usize::from(byte & 31)] as char).collect();
+        let secret: String =
+            for_secret.iter().map(|byte| SECRET_ALPHABET[usize::from(byte & 63)] as char).collect();
         Ok(Self::new(&format!("AKIA{id}"), &secret))
     }
 }
@@ -137,10 +132,7 @@ impl Profile {
             text.push_str(&format!("[{}]\n", profile.name));
             let key = &profile.access_key;
             text.push_str(&format!("aws_access_key_id = {}\n", key.access_key_id));
-            text.push_str(&format!(
-                "aws_secret_access_key = {}\n",
-                key.secret_access_key.expose()
-            ));
+            text.push_str(&format!("aws_secret_access_key = {}\n", key.secret_access_key.expose()));
             if let Some(token) = &key.session_token {
                 text.push_str(&format!("aws_session_token = {token}\n"));
             }
@@ -167,26 +159,16 @@ impl Profile {
                 continue;
             }
             if let Some(name) = trimmed.strip_prefix('[') {
-                let name = name
-                    .split_once(']')
-                    .ok_or(ProfileError::Malformed { line })?
-                    .0
-                    .trim();
+                let name = name.split_once(']').ok_or(ProfileError::Malformed { line })?.0.trim();
                 let name = name.strip_prefix("profile ").unwrap_or(name).trim();
-                sections.push(Section {
-                    name: name.to_owned(),
-                    ..Section::default()
-                });
+                sections.push(Section { name: name.to_owned(), ..Section::default() });
                 continue;
             }
             let (setting, value) = trimmed.split_once('=').ok_or(ProfileError::Malformed { line })?;
             let section = sections.last_mut().ok_or(ProfileError::OutsideSection { line })?;
             section.set(setting.trim(), value.trim());
         }
-        sections
-            .into_iter()
-            .filter_map(|section| section.into_profile().transpose())
-            .collect()
+        sections.into_iter().filter_map(|section| section.into_profile().transpose()).collect()
     }
 }
 
@@ -213,10 +195,7 @@ impl Section {
     }
 
     fn into_profile(self) -> Result<Option<Profile>, ProfileError> {
-        let missing = |setting| ProfileError::Missing {
-            profile: self.name.clone(),
-            setting,
-        };
+        let missing = |setting| ProfileError::Missing { profile: self.name.clone(), setting };
         let (access_key_id, secret) = match (self.id, self.secret) {
             (None, None) => return Ok(None),
             (Some(id), Some(secret)) => (id, secret),
@@ -224,16 +203,8 @@ impl Section {
             (Some(_), None) => return Err(missing("aws_secret_access_key")),
         };
         let secret_access_key = SecretAccessKey::new(&secret);
-        let access_key = AccessKey {
-            access_key_id,
-            secret_access_key,
-            session_token: self.token,
-        };
-        Ok(Some(Profile {
-            name: self.name,
-            access_key,
-            region: self.region,
-        }))
+        let access_key = AccessKey { access_key_id, secret_access_key, session_token: self.token };
+        Ok(Some(Profile { name: self.name, access_key, region: self.region }))
     }
 }
 
@@ -263,11 +234,7 @@ mod tests {
                 access_key: AccessKey::generate().unwrap(),
                 region: Some("eu-west-1".to_owned()),
             },
-            Profile {
-                name: "rushlight".to_owned(),
-                access_key: session,
-                region: None,
-            },
+            Profile { name: "rushlight".to_owned(), access_key: session, region: None },
         ];
         assert_eq!(Profile::parse(&Profile::render(&profiles)).unwrap(), profiles);
     }
@@ -284,15 +251,9 @@ mod tests {
 
     #[test]
     fn errors_name_the_place_and_not_the_secret() {
-        assert_eq!(
-            Profile::parse("[a]\nnonsense\n"),
-            Err(ProfileError::Malformed { line: 2 })
-        );
+        assert_eq!(Profile::parse("[a]\nnonsense\n"), Err(ProfileError::Malformed { line: 2 }));
         assert_eq!(Profile::parse("[a\n"), Err(ProfileError::Malformed { line: 1 }));
-        assert_eq!(
-            Profile::parse("region = x\n"),
-            Err(ProfileError::OutsideSection { line: 1 })
-        );
+        assert_eq!(Profile::parse("region = x\n"), Err(ProfileError::OutsideSection { line: 1 }));
         let error = Profile::parse("[a]\naws_secret_access_key = hush\n").unwrap_err();
         assert_eq!(error.to_string(), "profile 'a' lacks aws_access_key_id");
         assert!(!format!("{:?}", AccessKey::new("AKIA1", "hush")).contains("hush"));

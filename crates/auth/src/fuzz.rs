@@ -29,33 +29,19 @@ pub fn fuzz_verify(data: &[u8]) {
         }
     }
     let body: Vec<u8> = lines.flatten().copied().collect();
-    let request = RequestView {
-        method,
-        path,
-        query,
-        authority: None,
-        headers: &headers,
-    };
+    let request = RequestView { method, path, query, authority: None, headers: &headers };
     let verifier = Verifier::new(Box::new(identity));
     for service in ["lambda", "s3"] {
-        let accept = Accept {
-            services: &[service],
-            region: None,
-        };
+        let accept = Accept { services: &[service], region: None };
         // 2015-08-30T12:36:00Z, the moment of AWS' published examples.
-        let _ = verifier
-            .verify(&request, &body, &accept, 1_440_938_160)
-            .map_err(|error| error.to_string());
+        let _ = verifier.verify(&request, &body, &accept, 1_440_938_160).map_err(|error| error.to_string());
     }
     let _ = claimed_credential(&request);
     let _ = Profile::parse(&String::from_utf8_lossy(&body));
 }
 
 fn identity(access_key_id: &str, session_token: Option<&str>) -> Option<Arc<Identity>> {
-    let session = session_token.map(|_| Session {
-        token: "token".to_owned(),
-        expires_at: i64::MAX,
-    });
+    let session = session_token.map(|_| Session { token: "token".to_owned(), expires_at: i64::MAX });
     access_key_id.starts_with("AKID").then(|| {
         Arc::new(Identity {
             secret: SecretAccessKey::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),

@@ -98,23 +98,14 @@ mod tests {
     #[test]
     fn each_kind_has_the_arn_and_user_id_that_sts_reports() {
         let root = Principal::root("123456789012");
-        assert_eq!(
-            (root.arn(), root.user_id()),
-            ("arn:aws:iam::123456789012:root", "123456789012")
-        );
+        assert_eq!((root.arn(), root.user_id()), ("arn:aws:iam::123456789012:root", "123456789012"));
         let user = Principal::user("123456789012", "ana", "AIDACKCEVSQ6C2EXAMPLE");
         assert_eq!(user.arn(), "arn:aws:iam::123456789012:user/ana");
         let session =
             Principal::assumed_role("123456789012", "worker", "AROADBQP57FF2AEXAMPLE", "my-function");
-        assert_eq!(
-            session.arn(),
-            "arn:aws:sts::123456789012:assumed-role/worker/my-function"
-        );
+        assert_eq!(session.arn(), "arn:aws:sts::123456789012:assumed-role/worker/my-function");
         assert_eq!(session.user_id(), "AROADBQP57FF2AEXAMPLE:my-function");
         assert_eq!(session.kind(), PrincipalKind::AssumedRole);
-        assert_eq!(
-            Principal::service("123456789012", "events.amazonaws.com").account(),
-            "123456789012"
-        );
+        assert_eq!(Principal::service("123456789012", "events.amazonaws.com").account(), "123456789012");
     }
 }

@@ -11,8 +11,8 @@ use http::header::HOST;
 use sha2::{Digest, Sha256};
 
 use super::percent::{Part, put_path, put_renormalised};
+use super::request::RequestView;
 use super::rules::SigningRules;
-use super::verify::RequestView;
 
 /// Takes the canonical request piece by piece.
 pub(super) trait Sink {
@@ -50,9 +50,7 @@ impl<'r> SignedHeaders<'r> {
 
     /// Whether the header is covered; `name` in lower case.
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.0
-            .binary_search_by(|signed| folded(signed).cmp(name.bytes()))
-            .is_ok()
+        self.0.binary_search_by(|signed| folded(signed).cmp(name.bytes())).is_ok()
     }
 
     /// `host;x-amz-date` again, in order.
@@ -129,16 +127,13 @@ fn put_canonical_path(sink: &mut impl Sink, path: &str, rules: &SigningRules) {
 }
 
 /// Whether there is nothing to normalise: the case of every path that a client of the API makes.
-fn is_normal(path: &str) -> bool {
+pub(super) fn is_normal(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else {
         return false;
     };
     let segments = segments.strip_suffix('/').unwrap_or(segments);
     segments.is_empty() && path.len() == 1
-        || !segments.is_empty()
-            && segments
-                .split('/')
-                .all(|segment| !matches!(segment, "" | "." | ".."))
+        || !segments.is_empty() && segments.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
 fn put_segment(sink: &mut impl Sink, segment: &str, rules: &SigningRules) {
@@ -173,11 +168,7 @@ fn put_canonical_query(sink: &mut impl Sink, query: &str, leave_out_signature: b
         }
         text.push(b'=');
         put_renormalised(&mut text, value.as_bytes(), Part::Query);
-        pairs.push(Pair {
-            start,
-            name_end,
-            end: text.len(),
-        });
+        pairs.push(Pair { start, name_end, end: text.len() });
     }
     // By name, then by value: the equals sign must not take part, as it sorts after the hyphen.
     pairs.sort_by_key(|pair| (&text[pair.start..pair.name_end], &text[pair.name_end..pair.end]));
@@ -199,10 +190,7 @@ fn put_header(
     let mut values = headers.get_all(name).iter().map(|value| value.as_bytes());
     // HTTP/2 carries the host in the request target.
     let stand_in = authority.filter(|_| name.eq_ignore_ascii_case(HOST.as_str()));
-    let first = values
-        .next()
-        .or(stand_in.map(str::as_bytes))
-        .ok_or(SignedHeaderAbsent)?;
+    let first = values.next().or(stand_in.map(str::as_bytes)).ok_or(SignedHeaderAbsent)?;
     sink.put(b":");
     put_trimmed(sink, first);
     for value in values {
@@ -215,9 +203,7 @@ fn put_header(
 
 /// Puts a header's value without white space at its ends and with single spaces within.
 fn put_trimmed(sink: &mut impl Sink, value: &[u8]) {
-    let words = value
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
+    let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     for (index, word) in words.enumerate() {
         if index > 0 {
             sink.put(b" ");
@@ -255,10 +241,7 @@ mod tests {
             ("/a/", "/a/"),
             ("/a/.b/..c", "/a/.b/..c"),
             ("a", "/a"),
-            (
-                "/2015-03-31/functions/arn%3Aaws/invocations",
-                "/2015-03-31/functions/arn%253Aaws/invocations",
-            ),
+            ("/2015-03-31/functions/arn%3Aaws/invocations", "/2015-03-31/functions/arn%253Aaws/invocations"),
         ] {
             assert_eq!(path(raw, &SigningRules::COMMON), canonical, "{raw}");
         }
@@ -266,11 +249,7 @@ mod tests {
 
     #[test]
     fn s3_paths_are_kept_and_encoded_once() {
-        for (raw, canonical) in [
-            ("//a/../b", "//a/../b"),
-            ("/a%20b/%7e:c", "/a%20b/~%3Ac"),
-            ("", "/"),
-        ] {
+        for (raw, canonical) in [("//a/../b", "//a/../b"), ("/a%20b/%7e:c", "/a%20b/~%3Ac"), ("", "/")] {
             assert_eq!(path(raw, &SigningRules::S3), canonical, "{raw}");
         }
     }
@@ -303,13 +282,7 @@ mod tests {
         assert_eq!(line, "my-header:\"a b c\",,z\n");
         let host = text(|out| put_header(out, "host", &headers, Some("h:1")).unwrap());
         assert_eq!(host, "host:h:1\n");
-        assert_eq!(
-            put_header(&mut Vec::new(), "host", &headers, None),
-            Err(SignedHeaderAbsent)
-        );
-        assert_eq!(
-            put_header(&mut Vec::new(), "ho\nst", &headers, Some("h")),
-            Err(SignedHeaderAbsent)
-        );
+        assert_eq!(put_header(&mut Vec::new(), "host", &headers, None), Err(SignedHeaderAbsent));
+        assert_eq!(put_header(&mut Vec::new(), "ho\nst", &headers, Some("h")), Err(SignedHeaderAbsent));
     }
 }

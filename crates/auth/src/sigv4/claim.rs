@@ -3,8 +3,8 @@
 use http::header::AUTHORIZATION;
 
 use super::percent::decode_query;
+use super::request::RequestView;
 use super::scope::is_region_name;
-use super::verify::RequestView;
 
 /// What a request claims. Nothing of it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +28,8 @@ impl Claim {
 /// Reads the access key id, region and service off a request, however incomplete its signature: from the
 /// `Authorization` header of version 4 or 2, or else from the query of a presigned URL of either version.
 pub fn claimed_credential(request: &RequestView<'_>) -> Option<Claim> {
-    let header = request
-        .headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    header
-        .and_then(from_header)
-        .or_else(|| request.query.and_then(from_query))
+    let header = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    header.and_then(from_header).or_else(|| request.query.and_then(from_query))
 }
 
 fn from_header(authorization: &str) -> Option<Claim> {
@@ -42,9 +37,7 @@ fn from_header(authorization: &str) -> Option<Claim> {
     if scheme == "AWS" {
         return from_credential(rest.trim().split(':').next()?);
     }
-    let credential = rest
-        .split([',', ' '])
-        .find_map(|part| part.strip_prefix("Credential="))?;
+    let credential = rest.split([',', ' ']).find_map(|part| part.strip_prefix("Credential="))?;
     from_credential(credential)
 }
 
@@ -59,13 +52,7 @@ fn from_query(query: &str) -> Option<Claim> {
 /// The scope is counted from its end: an id that is made up may hold slashes.
 fn from_credential(credential: &str) -> Option<Claim> {
     let mut parts = credential.rsplitn(5, '/');
-    let (_, service, region, _, id) = (
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    );
+    let (_, service, region, _, id) = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
     let (id, region, service) = match id {
         Some(id) => (id, region, service),
         None => (credential.split('/').next()?, None, None),
@@ -88,13 +75,7 @@ mod tests {
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value.parse().unwrap());
         }
-        let request = RequestView {
-            method: "GET",
-            path: "/",
-            query,
-            authority: None,
-            headers: &headers,
-        };
+        let request = RequestView { method: "GET", path: "/", query, authority: None, headers: &headers };
         claimed_credential(&request)
     }
 
@@ -111,27 +92,14 @@ mod tests {
         assert_eq!((found.access_key_id.as_str(), found.account()), ("test", None));
         assert_eq!(found.service.as_deref(), Some("s3"));
         assert_eq!(claim(Some("AWS AKID:c2ln"), None).unwrap().access_key_id, "AKID");
-        assert_eq!(
-            claim(None, Some("AWSAccessKeyId=AKID")).unwrap().access_key_id,
-            "AKID"
-        );
-        assert_eq!(
-            claim(Some("AWS4-HMAC-SHA256 Credential=test"), None)
-                .unwrap()
-                .region,
-            None
-        );
+        assert_eq!(claim(None, Some("AWSAccessKeyId=AKID")).unwrap().access_key_id, "AKID");
+        assert_eq!(claim(Some("AWS4-HMAC-SHA256 Credential=test"), None).unwrap().region, None);
     }
 
     #[test]
     fn no_credentials_are_no_claim() {
-        for header in [
-            None,
-            Some("Bearer x"),
-            Some(""),
-            Some("AWS4-HMAC-SHA256 Credential="),
-            Some("AWS :"),
-        ] {
+        for header in [None, Some("Bearer x"), Some(""), Some("AWS4-HMAC-SHA256 Credential="), Some("AWS :")]
+        {
             assert_eq!(claim(header, Some("x=y&flag")), None, "{header:?}");
         }
     }

@@ -69,10 +69,11 @@ impl SigningKey {
     }
 
     /// The signature over a canonical request's hash.
-    pub(super) fn sign(self, date: &str, scope: &str, canonical_request: Sha256) -> [u8; 32] {
+    pub(super) fn sign(self, date: &[u8], scope: &str, canonical_request: Sha256) -> [u8; 32] {
         let Self(mut hmac) = self;
-        for piece in [ALGORITHM, "\n", date, "\n", scope, "\n"] {
-            hmac.update(piece.as_bytes());
+        for line in [ALGORITHM.as_bytes(), date, scope.as_bytes()] {
+            hmac.update(line);
+            hmac.update(b"\n");
         }
         let hash: [u8; 32] = canonical_request.finalize().into();
         digest(hmac, &percent::hex(&hash))
@@ -121,13 +122,7 @@ impl KeyCache {
         if keys.len() >= CACHE_LIMIT {
             keys.clear();
         }
-        keys.insert(
-            credential.as_str().into(),
-            Cached {
-                secret: secret.clone(),
-                key,
-            },
-        );
+        keys.insert(credential.as_str().into(), Cached { secret: secret.clone(), key });
     }
 }
 
@@ -158,10 +153,7 @@ mod tests {
         let key = [7u8; 100];
         let mut reference = <Hmac<Sha256> as KeyInit>::new_from_slice(&key).unwrap();
         reference.update(b"probe");
-        assert_eq!(
-            digest(keyed(&key), b"probe")[..],
-            reference.finalize().into_bytes()[..]
-        );
+        assert_eq!(digest(keyed(&key), b"probe")[..], reference.finalize().into_bytes()[..]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod parameters;
 mod payload;
 mod percent;
 mod rejection;
+mod request;
 mod rules;
 mod scope;
 mod sign;
@@ -28,10 +29,11 @@ pub use claim::{Claim, claimed_credential};
 pub use key::{CredentialLookup, Identity, Session};
 pub use payload::{BodyHash, BodyHasher};
 pub use rejection::Rejection;
+pub use request::RequestView;
 pub use rules::{Accept, SigningRules};
 pub use scope::Credential;
 pub use sign::{MAX_PRESIGN_SECONDS, Payload, SignError, Signer, sign_request};
-pub use verify::{Head, RequestView, Verified, Verifier};
+pub use verify::{Head, Verified, Verifier};
 
 /// The only algorithm there is: AWS4-ECDSA (SigV4A) needs public keys that only AWS holds.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";

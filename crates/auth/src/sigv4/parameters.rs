@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::percent::decode_query;
 use super::rejection::{Rejection, authorization_hash};
-use super::verify::RequestView;
+use super::request::RequestView;
 
 pub(super) const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 pub(super) const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -33,15 +33,8 @@ pub(super) struct Parameters<'r> {
 impl<'r> Parameters<'r> {
     /// Reads them from wherever they are.
     pub(super) fn read(request: &RequestView<'r>) -> Result<Self, Rejection> {
-        let query = request
-            .query
-            .map(QueryParameters::read)
-            .transpose()?
-            .unwrap_or_default();
-        match (
-            request.headers.contains_key(AUTHORIZATION),
-            query.algorithm.is_some(),
-        ) {
+        let query = request.query.map(QueryParameters::read).transpose()?.unwrap_or_default();
+        match (request.headers.contains_key(AUTHORIZATION), query.algorithm.is_some()) {
             (true, true) => Err(Rejection::HeaderAndQuery),
             (false, false) => Err(Rejection::MissingAuthenticationToken),
             (true, false) => Self::from_header(request.headers),
@@ -53,16 +46,13 @@ impl<'r> Parameters<'r> {
         let authorization = single(headers, AUTHORIZATION, "Authorization")?.unwrap_or_default();
         let hash = || authorization_hash(authorization);
         let text = std::str::from_utf8(authorization)
-            .map_err(|_| Rejection::NotKeyValue {
-                authorization_hash: hash(),
-            })?
+            .map_err(|_| Rejection::NotKeyValue { authorization_hash: hash() })?
             .trim();
         let (algorithm, rest) = text.split_once([' ', '\t', ',']).unwrap_or((text, ""));
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for part in rest.split([',', ' ', '\t']).filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| Rejection::NotKeyValue {
-                authorization_hash: hash(),
-            })?;
+            let (name, value) =
+                part.split_once('=').ok_or_else(|| Rejection::NotKeyValue { authorization_hash: hash() })?;
             match name {
                 "Credential" => once(&mut credential, value, "Credential")?,
                 "SignedHeaders" => once(&mut signed_headers, value, "SignedHeaders")?,
@@ -74,27 +64,17 @@ impl<'r> Parameters<'r> {
             Some(date) => Some(date),
             None => single(headers, DATE, "Date")?,
         };
-        let (Some(credential), Some(signed_headers), Some(signature), Some(date)) = (
-            credential.filter(present),
-            signed_headers,
-            signature.filter(present),
-            date,
-        ) else {
+        let (Some(credential), Some(signed_headers), Some(signature), Some(date)) =
+            (credential.filter(present), signed_headers, signature.filter(present), date)
+        else {
             let missing = [
                 ("Credential", credential.filter(present).is_none()),
                 ("Signature", signature.filter(present).is_none()),
                 ("SignedHeaders", signed_headers.is_none()),
                 ("Date", date.is_none()),
             ];
-            let missing = missing
-                .iter()
-                .filter(|(_, absent)| *absent)
-                .map(|(name, _)| *name)
-                .collect();
-            return Err(Rejection::IncompleteHeader {
-                missing,
-                authorization_hash: hash(),
-            });
+            let missing = missing.iter().filter(|(_, absent)| *absent).map(|(name, _)| *name).collect();
+            return Err(Rejection::IncompleteHeader { missing, authorization_hash: hash() });
         };
         Ok(Self {
             presigned: false,
@@ -167,18 +147,12 @@ impl<'r> QueryParameters<'r> {
                 ("X-Amz-SignedHeaders", parts.3.is_none()),
                 ("X-Amz-Date", parts.4.is_none()),
             ];
-            let missing = missing
-                .iter()
-                .filter(|(_, absent)| *absent)
-                .map(|(name, _)| *name)
-                .collect();
+            let missing = missing.iter().filter(|(_, absent)| *absent).map(|(name, _)| *name).collect();
             return Err(Rejection::IncompleteQuery { missing });
         };
         let from_header = header_text(headers, X_AMZ_CONTENT_SHA256, "x-amz-content-sha256")?;
         if from_header.is_some() && self.content_sha256.is_some() {
-            return Err(Rejection::Ambiguous {
-                name: "x-amz-content-sha256",
-            });
+            return Err(Rejection::Ambiguous { name: "x-amz-content-sha256" });
         }
         Ok(Parameters {
             presigned: true,
@@ -209,11 +183,7 @@ fn single<'r>(
 ) -> Result<Option<&'r [u8]>, Rejection> {
     let mut values = headers.get_all(header).iter();
     let first = values.next().map(|value| value.as_bytes());
-    if values.next().is_some() {
-        Err(Rejection::Ambiguous { name })
-    } else {
-        Ok(first)
-    }
+    if values.next().is_some() { Err(Rejection::Ambiguous { name }) } else { Ok(first) }
 }
 
 fn header_text<'r>(

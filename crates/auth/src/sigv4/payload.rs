@@ -21,11 +21,7 @@ impl BodyHash {
 
     /// Hashes a whole body.
     pub fn of(body: &[u8]) -> Self {
-        if body.is_empty() {
-            Self::EMPTY
-        } else {
-            Self(Sha256::digest(body).into())
-        }
+        if body.is_empty() { Self::EMPTY } else { Self(Sha256::digest(body).into()) }
     }
 
     /// Reads 64 lower-case hex digits.

@@ -13,10 +13,7 @@ const fn is_unreserved(byte: u8) -> bool {
 /// Encodes `bytes` as they stand (so that a `%` becomes `%25`), leaving slashes alone.
 pub(super) fn put_path(sink: &mut impl Sink, bytes: &[u8]) {
     let mut rest = bytes;
-    while let Some(at) = rest
-        .iter()
-        .position(|byte| !is_unreserved(*byte) && *byte != b'/')
-    {
+    while let Some(at) = rest.iter().position(|byte| !is_unreserved(*byte) && *byte != b'/') {
         let (clean, tail) = rest.split_at(at);
         sink.put(clean);
         sink.put(&escape(tail[0]));
@@ -65,11 +62,7 @@ pub(super) fn decode_query(raw: &str) -> Cow<'_, str> {
 pub(super) fn encode_query(value: &str) -> String {
     let mut encoded = Vec::with_capacity(value.len() + 16);
     for byte in value.bytes() {
-        if is_unreserved(byte) {
-            encoded.push(byte)
-        } else {
-            encoded.extend_from_slice(&escape(byte))
-        }
+        if is_unreserved(byte) { encoded.push(byte) } else { encoded.extend_from_slice(&escape(byte)) }
     }
     String::from_utf8_lossy(&encoded).into_owned()
 }
@@ -94,11 +87,7 @@ fn hex_value(digit: u8) -> u8 {
 }
 
 fn escape(byte: u8) -> [u8; 3] {
-    [
-        b'%',
-        UPPER_HEX[usize::from(byte >> 4)],
-        UPPER_HEX[usize::from(byte & 15)],
-    ]
+    [b'%', UPPER_HEX[usize::from(byte >> 4)], UPPER_HEX[usize::from(byte & 15)]]
 }
 
 /// 32 bytes as 64 lower-case hex digits.
@@ -114,11 +103,7 @@ pub(super) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
 /// 64 lower-case hex digits as 32 bytes. Upper case is refused, as AWS compares the text.
 pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
     let text = text.as_bytes();
-    if text.len() != 64
-        || !text
-            .iter()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    {
+    if text.len() != 64 || !text.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     let mut bytes = [0u8; 32];
@@ -146,18 +131,12 @@ mod tests {
 
     #[test]
     fn paths_are_encoded_as_they_stand() {
-        assert_eq!(
-            path("/functions/arn%3Aaws:x/~a b/ሴ"),
-            "/functions/arn%253Aaws%3Ax/~a%20b/%E1%88%B4"
-        );
+        assert_eq!(path("/functions/arn%3Aaws:x/~a b/ሴ"), "/functions/arn%253Aaws%3Ax/~a%20b/%E1%88%B4");
     }
 
     #[test]
     fn spellings_of_the_same_bytes_come_out_the_same() {
-        assert_eq!(
-            renormalised("a+b%20c%2fd%7E%2B", Part::Query),
-            "a%20b%20c%2Fd~%2B"
-        );
+        assert_eq!(renormalised("a+b%20c%2fd%7E%2B", Part::Query), "a%20b%20c%2Fd~%2B");
         assert_eq!(renormalised("/a+b%2Fc%zz%", Part::Path), "/a%2Bb/c%25zz%25");
         assert_eq!(renormalised("%ff%00", Part::Query), "%FF%00");
     }

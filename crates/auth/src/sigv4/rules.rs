@@ -35,10 +35,7 @@ impl SigningRules {
     };
 
     /// AWS STS, and the other services that allow a quarter of an hour.
-    pub const QUARTER_HOUR: Self = Self {
-        skew_seconds: 15 * 60,
-        ..Self::COMMON
-    };
+    pub const QUARTER_HOUR: Self = Self { skew_seconds: 15 * 60, ..Self::COMMON };
 
     /// The rules of the service with this signing name.
     pub fn of_service(service: &str) -> &'static Self {

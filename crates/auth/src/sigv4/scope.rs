@@ -13,16 +13,9 @@ impl Credential {
     pub(super) fn parse(text: &str) -> Option<Self> {
         // AWS overlooks slashes at the end.
         let text = text.trim_end_matches('/');
-        let mut found = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'/')
-            .map(|(at, _)| at);
+        let mut found = text.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
         let slashes = [found.next()?, found.next()?, found.next()?, found.next()?];
-        found.next().is_none().then(|| Self {
-            text: text.into(),
-            slashes,
-        })
+        found.next().is_none().then(|| Self { text: text.into(), slashes })
     }
 
     /// The access key id.
@@ -64,9 +57,7 @@ impl Credential {
 /// Whether a text can be the name of a region.
 pub(super) fn is_region_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use super::key::SigningKey;
 use super::parameters::{X_AMZ_CONTENT_SHA256, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN};
 use super::payload::{BodyHash, UNSIGNED_PAYLOAD};
 use super::percent::{encode_query, hex};
+use super::request::RequestView;
 use super::rules::SigningRules;
-use super::verify::RequestView;
 use super::{ALGORITHM, TERMINATOR, date};
 use crate::credentials::AccessKey;
 
@@ -27,16 +27,9 @@ pub enum Payload {
 }
 
 impl Payload {
-    fn text(self) -> [u8; 64] {
-        match self {
-            Self::Hash(hash) => hash.to_hex(),
-            Self::Unsigned => [0; 64],
-        }
-    }
-
     fn with<T>(self, use_text: impl FnOnce(&[u8]) -> T) -> T {
         match self {
-            Self::Hash(_) => use_text(&self.text()),
+            Self::Hash(hash) => use_text(&hash.to_hex()),
             Self::Unsigned => use_text(UNSIGNED_PAYLOAD.as_bytes()),
         }
     }
@@ -95,9 +88,7 @@ pub fn sign_request(
         signer.access_key.access_key_id,
         signer.scope()
     );
-    parts
-        .headers
-        .insert(AUTHORIZATION, sendable(&authorization, "access key id or scope")?);
+    parts.headers.insert(AUTHORIZATION, sendable(&authorization, "access key id or scope")?);
     Ok(())
 }
 
@@ -148,13 +139,7 @@ impl Signer<'_> {
         full.push_str("&X-Amz-SignedHeaders=host");
         let mut headers = HeaderMap::with_capacity(1);
         headers.insert(HOST, sendable(host, "host")?);
-        let request = RequestView {
-            method,
-            path,
-            query: Some(&full),
-            authority: None,
-            headers: &headers,
-        };
+        let request = RequestView { method, path, query: Some(&full), authority: None, headers: &headers };
         let signature = self.signature(&request, &SignedHeaders::parse("host"), payload, true)?;
         Ok(format!("{path}?{full}&X-Amz-Signature={signature}"))
     }
@@ -167,11 +152,8 @@ impl Signer<'_> {
             headers.insert(X_AMZ_SECURITY_TOKEN, token);
         }
         // Stating the hash lets a server refuse a stranger before it reads the body.
-        let stated = payload.with(|text| HeaderValue::from_bytes(text));
-        headers.insert(
-            X_AMZ_CONTENT_SHA256,
-            stated.map_err(|_| SignError::Unsendable { what: "hash" })?,
-        );
+        let stated = payload.with(HeaderValue::from_bytes);
+        headers.insert(X_AMZ_CONTENT_SHA256, stated.map_err(|_| SignError::Unsendable { what: "hash" })?);
         Ok(())
     }
 
@@ -195,7 +177,7 @@ impl Signer<'_> {
         let date = date::format(self.now);
         let secret = &self.access_key.secret_access_key;
         let key = SigningKey::derive(secret, &date[..8], self.region, self.service);
-        let signature = hex(&key.sign(&date, &self.scope(), canonical_request));
+        let signature = hex(&key.sign(date.as_bytes(), &self.scope(), canonical_request));
         Ok(String::from_utf8_lossy(&signature).into_owned())
     }
 }

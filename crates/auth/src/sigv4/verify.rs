@@ -11,38 +11,12 @@ use super::key::{CredentialLookup, Identity, KeyCache, SigningKey};
 use super::parameters::{Parameters, X_AMZ_CONTENT_SHA256, X_AMZ_SECURITY_TOKEN};
 use super::payload::{BodyHash, UNSIGNED_PAYLOAD};
 use super::rejection::{Rejection, echo};
+use super::request::RequestView;
 use super::rules::{Accept, SigningRules};
 use super::scope::{Credential, is_region_name};
 use super::sign::MAX_PRESIGN_SECONDS;
 use super::{ALGORITHM, TERMINATOR, date, percent};
 use crate::principal::Principal;
-
-/// The head of a request, exactly as it came over the wire.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestView<'r> {
-    /// `GET`, `POST`, …
-    pub method: &'r str,
-    /// The path as sent: percent-encoded, not normalised.
-    pub path: &'r str,
-    /// What follows the question mark, as sent.
-    pub query: Option<&'r str>,
-    /// The authority of the request target, which stands in for a missing `Host` header.
-    pub authority: Option<&'r str>,
-    /// All headers.
-    pub headers: &'r HeaderMap,
-}
-
-impl<'r> From<&'r http::request::Parts> for RequestView<'r> {
-    fn from(parts: &'r http::request::Parts) -> Self {
-        Self {
-            method: parts.method.as_str(),
-            path: parts.uri.path(),
-            query: parts.uri.query(),
-            authority: parts.uri.authority().map(|authority| authority.as_str()),
-            headers: &parts.headers,
-        }
-    }
-}
 
 /// A caller whose signature was right.
 #[derive(Clone, Debug)]
@@ -115,16 +89,16 @@ struct Pending {
     /// The key was derived for this request and is worth keeping if it proves right.
     fresh_key: bool,
     signature: [u8; 32],
-    date: String,
+    date: [u8; 16],
     session_token: Option<String>,
     now: i64,
 }
 
 /// Verifies signatures; shared by all requests.
 ///
-/// A header-signed request to Lambda costs six small allocations: the credential, the list of signed headers,
-/// the date, the looked-up claims and the two of the pending state; the canonical request is not built. The
-/// signing key comes from a cache.
+/// A header-signed request to Lambda costs three small allocations here (the credential, the list of signed
+/// headers, the state that waits for the body), one more with a session token and two with a query; the
+/// canonical request is not built, and the signing key comes from a cache.
 pub struct Verifier {
     lookup: Box<dyn CredentialLookup>,
     keys: KeyCache,
@@ -133,10 +107,7 @@ pub struct Verifier {
 impl Verifier {
     /// Verifies against the keys that `lookup` finds.
     pub fn new(lookup: Box<dyn CredentialLookup>) -> Self {
-        Self {
-            lookup,
-            keys: KeyCache::default(),
-        }
+        Self { lookup, keys: KeyCache::default() }
     }
 
     /// Verifies a request whose body is at hand. `now` in Unix seconds.
@@ -151,11 +122,7 @@ impl Verifier {
         now: i64,
     ) -> Result<Verified, Rejection> {
         let head = self.verify_head(request, accept, now)?;
-        let hash = if head.is_body_unsigned() {
-            BodyHash::EMPTY
-        } else {
-            BodyHash::of(body)
-        };
+        let hash = if head.is_body_unsigned() { BodyHash::EMPTY } else { BodyHash::of(body) };
         self.verify_body(head, &hash)
     }
 
@@ -173,64 +140,29 @@ impl Verifier {
         now: i64,
     ) -> Result<Head, Rejection> {
         let parameters = Parameters::read(request)?;
-        let credential = Credential::parse(&parameters.credential);
-        let rules = credential.as_ref().map_or(&SigningRules::COMMON, |credential| {
-            SigningRules::of_service(credential.service())
-        });
-        let signed_at = date::parse(&parameters.date).ok_or_else(|| Rejection::InvalidDate {
-            got: echo(&parameters.date),
-        })?;
-        check_time(&parameters, signed_at, rules, now)?;
-        let signed_headers = SignedHeaders::parse(&parameters.signed_headers);
-        check_signed_headers(request.headers, &signed_headers)?;
-        if parameters.algorithm != ALGORITHM {
-            return Err(Rejection::UnsupportedAlgorithm {
-                got: echo(&parameters.algorithm),
-            });
-        }
-        let credential = credential.ok_or_else(|| Rejection::MalformedCredential {
-            got: echo(&parameters.credential),
-        })?;
-        check_scope(&credential, accept, &parameters.date)?;
+        let checked = Checked::new(request, &parameters, accept, now)?;
         let token = parameters.security_token.as_deref();
         let identity = self
             .lookup
-            .identity(credential.access_key_id(), token)
+            .identity(checked.credential.access_key_id(), token)
             .ok_or(Rejection::UnrecognizedClient)?;
-
-        let claim = BodyClaim::read(&parameters, rules)?;
-        let signature = percent::unhex(&parameters.signature).ok_or(Rejection::SignatureMismatch)?;
+        let claim = BodyClaim::read(&parameters, checked.rules)?;
         let mut canonical_head = Sha256::new();
-        canonical::put_head(
-            &mut canonical_head,
-            request,
-            &signed_headers,
-            rules,
-            parameters.presigned,
-        )
-        .map_err(|_| Rejection::SignatureMismatch)?;
-        let cached = self.keys.get(&credential, &identity.secret);
-        let fresh_key = cached.is_none();
-        let key = cached.unwrap_or_else(|| {
-            let (date, region, service) = (credential.date(), credential.region(), credential.service());
-            SigningKey::derive(&identity.secret, date, region, service)
-        });
+        let (signed, presigned) = (&checked.signed_headers, parameters.presigned);
+        canonical::put_head(&mut canonical_head, request, signed, checked.rules, presigned)
+            .map_err(|_| Rejection::SignatureMismatch)?;
+        let (key, fresh_key) = self.signing_key(&checked.credential, &identity);
         let pending = Pending {
             canonical_head,
             key,
             fresh_key,
-            signature,
-            date: parameters.date.into_owned(),
-            session_token: parameters.security_token.map(|token| token.into_owned()),
+            signature: percent::unhex(&parameters.signature).ok_or(Rejection::SignatureMismatch)?,
+            date: checked.stamp,
+            session_token: token.map(str::to_owned),
             now,
         };
-        let verified = Verified {
-            credential,
-            identity,
-            signed_at,
-            presigned: parameters.presigned,
-        };
-        self.settle(verified, pending, claim)
+        let Checked { credential, signed_at, .. } = checked;
+        self.settle(Verified { credential, identity, signed_at, presigned }, pending, claim)
     }
 
     /// Second step: `body` is the hash of the body as it was read (any, for a body that is not signed).
@@ -248,6 +180,17 @@ impl Verifier {
             }
         }
         Ok(head.verified)
+    }
+
+    /// The signing key, and whether it was derived just now.
+    fn signing_key(&self, credential: &Credential, identity: &Identity) -> (SigningKey, bool) {
+        match self.keys.get(credential, &identity.secret) {
+            Some(key) => (key, false),
+            None => {
+                let (date, region, service) = (credential.date(), credential.region(), credential.service());
+                (SigningKey::derive(&identity.secret, date, region, service), true)
+            }
+        }
     }
 
     fn settle(&self, verified: Verified, pending: Pending, claim: BodyClaim) -> Result<Head, Rejection> {
@@ -275,18 +218,52 @@ impl Verifier {
         let mut canonical_request = pending.canonical_head;
         canonical_request.update(payload);
         let keep = pending.fresh_key.then(|| pending.key.clone());
-        let signature = pending
-            .key
-            .sign(&pending.date, verified.credential.scope(), canonical_request);
+        let signature = pending.key.sign(&pending.date, verified.credential.scope(), canonical_request);
         if !bool::from(signature.ct_eq(&pending.signature)) {
             return Err(Rejection::SignatureMismatch);
         }
         check_session(&verified.identity, pending.session_token.as_deref(), pending.now)?;
         if let Some(key) = keep {
-            self.keys
-                .insert(&verified.credential, &verified.identity.secret, key);
+            self.keys.insert(&verified.credential, &verified.identity.secret, key);
         }
         Ok(())
+    }
+}
+
+/// Parameters that have passed every check short of the key's and the signature's.
+struct Checked<'p> {
+    credential: Credential,
+    rules: &'static SigningRules,
+    signed_headers: SignedHeaders<'p>,
+    signed_at: i64,
+    /// [`Checked::signed_at`] as the caller wrote it.
+    stamp: [u8; 16],
+}
+
+impl<'p> Checked<'p> {
+    fn new(
+        request: &RequestView<'_>,
+        parameters: &'p Parameters<'_>,
+        accept: &Accept<'_>,
+        now: i64,
+    ) -> Result<Self, Rejection> {
+        let credential = Credential::parse(&parameters.credential);
+        let rules = credential
+            .as_ref()
+            .map_or(&SigningRules::COMMON, |credential| SigningRules::of_service(credential.service()));
+        let (signed_at, stamp) = date::parse(&parameters.date)
+            .zip(parameters.date.as_bytes().try_into().ok())
+            .ok_or_else(|| Rejection::InvalidDate { got: echo(&parameters.date) })?;
+        check_time(parameters, signed_at, rules, now)?;
+        let signed_headers = SignedHeaders::parse(&parameters.signed_headers);
+        check_signed_headers(request.headers, &signed_headers)?;
+        if parameters.algorithm != ALGORITHM {
+            return Err(Rejection::UnsupportedAlgorithm { got: echo(&parameters.algorithm) });
+        }
+        let credential =
+            credential.ok_or_else(|| Rejection::MalformedCredential { got: echo(&parameters.credential) })?;
+        check_scope(&credential, accept, &parameters.date)?;
+        Ok(Self { credential, rules, signed_headers, signed_at, stamp })
     }
 }
 
@@ -327,18 +304,10 @@ fn check_time(
             .ok_or_else(|| Rejection::InvalidExpires { got: echo(expires) })?,
     };
     if signed_at < now.saturating_sub(window) {
-        return Err(Rejection::Expired {
-            signed_at,
-            now,
-            window,
-        });
+        return Err(Rejection::Expired { signed_at, now, window });
     }
     if signed_at > now.saturating_add(rules.skew_seconds) {
-        return Err(Rejection::NotYetCurrent {
-            signed_at,
-            now,
-            window: rules.skew_seconds,
-        });
+        return Err(Rejection::NotYetCurrent { signed_at, now, window: rules.skew_seconds });
     }
     Ok(())
 }
@@ -348,16 +317,12 @@ fn check_time(
 /// some clients: the session token belongs to the key, and the body's hash ends the canonical request.
 fn check_signed_headers(headers: &HeaderMap, signed: &SignedHeaders<'_>) -> Result<(), Rejection> {
     if !signed.contains("host") {
-        return Err(Rejection::HeaderNotSigned {
-            name: "host".to_owned(),
-        });
+        return Err(Rejection::HeaderNotSigned { name: "host".to_owned() });
     }
     for name in headers.keys() {
         let bound = *name == X_AMZ_SECURITY_TOKEN || *name == X_AMZ_CONTENT_SHA256;
         if name.as_str().starts_with("x-amz-") && !bound && !signed.contains(name.as_str()) {
-            return Err(Rejection::HeaderNotSigned {
-                name: name.as_str().to_owned(),
-            });
+            return Err(Rejection::HeaderNotSigned { name: name.as_str().to_owned() });
         }
     }
     Ok(())
@@ -371,9 +336,7 @@ fn check_scope(credential: &Credential, accept: &Accept<'_>, date: &str) -> Resu
     }
     if !accept.services.contains(&credential.service()) {
         let expected = accept.services.first().copied().unwrap_or_default();
-        problems.push_str(&format!(
-            "Credential should be scoped to correct service: '{expected}'. "
-        ));
+        problems.push_str(&format!("Credential should be scoped to correct service: '{expected}'. "));
     }
     let terminator = credential.terminator();
     if terminator != TERMINATOR {
@@ -391,22 +354,14 @@ fn check_scope(credential: &Credential, accept: &Accept<'_>, date: &str) -> Resu
              '{day}', from '{date}'."
         ));
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Rejection::WrongScope { problems })
-    }
+    if problems.is_empty() { Ok(()) } else { Err(Rejection::WrongScope { problems }) }
 }
 
 fn check_session(identity: &Identity, token: Option<&str>, now: i64) -> Result<(), Rejection> {
     match (&identity.session, token) {
         (None, None) => Ok(()),
         (Some(session), Some(token)) if bool::from(session.token.as_bytes().ct_eq(token.as_bytes())) => {
-            if now < session.expires_at {
-                Ok(())
-            } else {
-                Err(Rejection::ExpiredToken)
-            }
+            if now < session.expires_at { Ok(()) } else { Err(Rejection::ExpiredToken) }
         }
         _ => Err(Rejection::UnrecognizedClient),
     }
