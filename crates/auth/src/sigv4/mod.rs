@@ -6,7 +6,7 @@
 //!           ── canonical ─────────> the canonical request, fed into SHA-256 as it is made
 //!           ── SigningKey ────────> the signature it should carry, compared in constant time
 //! ```
-//! One canonicaliser ([`canonical`](self)) serves all three uses, following
+//! One canonicaliser (`canonical.rs`) serves all three uses, following
 //! [AWS' description](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
 //! [`Verifier`] works in two steps, so that a request which states the hash of its body is decided upon before
 //! the body is read.
