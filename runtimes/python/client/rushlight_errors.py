@@ -4,6 +4,7 @@ import os
 import time
 import traceback
 
+from rushlight_handler import Fault
 from rushlight_json import to_json
 
 _INDENT = "\u00a0"
@@ -21,26 +22,19 @@ UNHANDLED_DURING_INIT = (
 )
 
 
-def error_object(message, kind, stack_trace, request_id=None):
+def report(error, request_id=None):
     """The JSON object that stands for an error; the order of its keys is part of it."""
+    if isinstance(error, Fault):
+        kind, message, stack_trace = error.exception_type, error.msg, error.trace
+    else:
+        kind, message = type(error).__name__, str(error)
+        stack_trace = traceback.format_list(user_frames(error))
     return {
         "errorMessage": message or "",
         "errorType": kind or "",
         "requestId": request_id if request_id is not None else "",
         "stackTrace": stack_trace or [],
     }
-
-
-def from_fault(fault, request_id=None):
-    """Error object of a fault that the runtime itself found."""
-    return error_object(fault.msg, fault.exception_type, fault.trace, request_id)
-
-
-def from_exception(error, request_id=None):
-    """(error object, frames) of what the user's code raised."""
-    frames = user_frames(error)
-    lines = traceback.format_list(frames)
-    return error_object(str(error), type(error).__name__, lines, request_id), frames
 
 
 def user_frames(error):
@@ -55,8 +49,12 @@ def user_frames(error):
     return frames
 
 
-def tracing_cause(kind, message, frames):
-    """The JSON that X-Ray gets to know about an error."""
+def tracing_cause(error):
+    """The JSON object that X-Ray gets to know about an error."""
+    if isinstance(error, Fault):
+        kind, message, frames = "LambdaValidationError", error.msg, []
+    else:
+        kind, message, frames = type(error).__name__, str(error), user_frames(error)
     stack = [
         {"label": name, "path": path, "line": line} for path, line, name, _ in frames
     ]

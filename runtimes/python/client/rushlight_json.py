@@ -52,8 +52,13 @@ def decode(data):
             end += 1
         if end == length:
             return value
-    except (StopIteration, _NotJson, ValueError) as error:
-        if "int_max_str_digits" in str(error):
+    except (StopIteration, _NotJson):
+        pass
+    except SystemError:
+        # How the reader of Python 3.11 and older refuses a text while `json` is not loaded.
+        pass
+    except ValueError as error:
+        if "integer string conversion" in str(error):
             raise
     from rushlight_json_fault import describe
 

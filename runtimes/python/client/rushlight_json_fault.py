@@ -110,7 +110,7 @@ def _escape(text, position, begin):
             raise _Fault("Invalid \\uXXXX escape sequence", position - 1)
         return position + 5
     if character not in '"\\/bfnrt':
-        raise _Fault("Invalid \\X escape sequence %r" % character, position - 1)
+        raise _Fault("Invalid \\X escape sequence %r" % character, position)
     return position + 1
 
 

@@ -91,8 +91,7 @@ class LambdaRuntimeClient:
         )
         if 200 <= status < 300:
             return True
-        outcome = "success response" if action == b"/response" else "failure response"
-        _complain("Failed to post handler " + outcome, status, answer)
+        _complain("Failed to post handler success response", status, answer)
         return False
 
     def _expect(self, expected, method, path, kind=None, payload=None):
@@ -156,15 +155,15 @@ def handle_event_request(
         event = _unmarshal(event_body, content_type)
         response = request_handler(event, lambda_context)
         result, result_content_type = _marshal(response)
+        failure = None
     except Exception as error:
-        body, cause = _describe(error, invoke_id, log_sink)
-        lambda_runtime_client.post_invocation_error(
-            invoke_id, body, cause, invocation_id
+        failure = _describe(error, invoke_id, log_sink)
+    if failure is not None:
+        lambda_runtime_client.post_invocation_error(invoke_id, *failure, invocation_id)
+    else:
+        lambda_runtime_client.post_invocation_result(
+            invoke_id, result, result_content_type, invocation_id
         )
-        return
-    lambda_runtime_client.post_invocation_result(
-        invoke_id, result, result_content_type, invocation_id
-    )
 
 
 def _header_json(text, name):
@@ -207,14 +206,9 @@ def _describe(error, invoke_id, log_sink):
     """Logs an error; returns its JSON and the JSON for X-Ray."""
     import rushlight_errors as errors
 
-    if isinstance(error, Fault):
-        report = errors.from_fault(error, invoke_id)
-        cause = errors.tracing_cause("LambdaValidationError", error.msg, [])
-    else:
-        report, frames = errors.from_exception(error, invoke_id)
-        cause = errors.tracing_cause(type(error).__name__, str(error), frames)
+    report = errors.report(error, invoke_id)
     errors.log_error(report, log_sink, _settings.is_json)
-    return to_json(report), to_json(cause)
+    return to_json(report), to_json(errors.tracing_cause(error))
 
 
 def _load(handler, client, log_sink):
@@ -226,13 +220,10 @@ def _load(handler, client, log_sink):
 
         import rushlight_errors as errors
 
-        if isinstance(error, Fault):
-            report = errors.from_fault(error)
-        else:
-            report, _ = errors.from_exception(error)
         logging.warning(errors.UNHANDLED_DURING_INIT)
+        report = errors.report(error)
         errors.log_error(report, log_sink, _settings.is_json)
-        client.post_init_error(report)
+    client.post_init_error(report)
     sys.exit(1)
 
 

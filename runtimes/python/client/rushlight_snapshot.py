@@ -15,7 +15,7 @@ def pass_through(client, log_sink, is_json):
             function(*args, **kwargs)
         client.restore_next()
     except BaseException as error:
-        report, _ = errors.from_exception(error)
+        report = errors.report(error)
         errors.log_error(report, log_sink, is_json)
         client.post_init_error(report, "Runtime.BeforeSnapshotError")
         sys.exit(BEFORE_SNAPSHOT_EXIT)
@@ -23,7 +23,7 @@ def pass_through(client, log_sink, is_json):
         for function, args, kwargs in _hooks("_after_restore_registry"):
             function(*args, **kwargs)
     except BaseException as error:
-        report, _ = errors.from_exception(error)
+        report = errors.report(error)
         errors.log_error(report, log_sink, is_json)
         client.report_restore_error(report)
         sys.exit(AFTER_RESTORE_EXIT)

@@ -1,0 +1,5 @@
+class Error(BaseException):
+    pass
+
+
+raise Error("not an Exception")

@@ -1,0 +1,5 @@
+import package.bad_syntax
+
+
+def handler(event, context):
+    pass
