@@ -12,9 +12,11 @@
 pub mod credentials;
 mod fuzz;
 pub mod principal;
+pub mod session;
 pub mod sigv4;
 
 pub use credentials::{AccessKey, Profile, ProfileError, SecretAccessKey};
 #[doc(hidden)]
 pub use fuzz::fuzz_verify;
 pub use principal::{Principal, PrincipalKind};
+pub use session::{RoleSession, SessionKey};

@@ -1,1 +1,66 @@
-//! Placeholder header.
+//! HTTP in. Start reading at [`chain`]: the path of a request as one list.
+//!
+//! The gateway authenticates, routes, decodes and answers. It holds no rules of Lambda: what an operation means is
+//! known to `control`, what an invocation means to `invoke`.
+
+#![forbid(unsafe_code)]
+
+mod authenticate;
+mod body;
+pub mod chain;
+mod code;
+mod invoke;
+mod json_check;
+mod listener;
+mod respond;
+mod route;
+
+use rushlight_control::Control;
+use rushlight_invoke::Invoker;
+use rushlight_model::arn::Scope;
+use rushlight_model::clock::Clock;
+use rushlight_services::logs::LogsService;
+use rushlight_store::BlobStore;
+
+pub use crate::authenticate::Authentication;
+use crate::authenticate::Authenticator;
+pub use crate::code::CODE_SERVICE;
+pub use crate::listener::{Limits, Listener, serve_connection};
+
+/// What requests are answered with.
+pub struct Dependencies {
+    /// Who may call.
+    pub authentication: Authentication,
+    /// Account and region of requests that name none (permissive mode).
+    pub default_scope: Scope,
+    /// The control plane.
+    pub control: Control,
+    /// The data plane.
+    pub invoker: Invoker,
+    /// The log service.
+    pub logs: LogsService,
+    /// Packages as they were uploaded.
+    pub blobs: BlobStore,
+    /// The one clock.
+    pub clock: Clock,
+}
+
+/// Answers requests. Shared by all connections behind an `Arc`.
+pub struct Gateway {
+    authenticator: Authenticator,
+    control: Control,
+    invoker: Invoker,
+    logs: LogsService,
+    blobs: BlobStore,
+    clock: Clock,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(dependencies: Dependencies) -> Self {
+        let Dependencies { authentication, default_scope, control, invoker, logs, blobs, clock } = dependencies;
+        let authenticator = Authenticator::new(authentication, default_scope);
+        Self { authenticator, control, invoker, logs, blobs, clock }
+    }
+}

@@ -72,11 +72,7 @@ impl Admission {
     /// `concurrent_executions` is the limit of each account in each region.
     #[must_use]
     pub fn new(concurrent_executions: u32) -> Self {
-        Self {
-            concurrent_executions,
-            accounts: RwLock::default(),
-            functions: Mutex::default(),
-        }
+        Self { concurrent_executions, accounts: RwLock::default(), functions: Mutex::default() }
     }
 
     /// Admits one invocation of `function`, or says why not.
@@ -117,14 +113,8 @@ mod tests {
     use super::*;
 
     fn function(name: &str) -> FunctionId {
-        let scope = Scope {
-            account: "123456789012".into(),
-            region: "eu-west-1".into(),
-        };
-        FunctionId {
-            scope,
-            name: name.into(),
-        }
+        let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
+        FunctionId { scope, name: name.into() }
     }
 
     #[test]
@@ -144,14 +134,8 @@ mod tests {
         let _account = admission.admit(&function("a"), None).unwrap();
         let _reserved = admission.admit(&function("b"), Some(1)).unwrap();
         let throttle = admission.admit(&function("b"), Some(1)).unwrap_err();
-        assert_eq!(
-            throttle,
-            Throttle::ReservedFunctionConcurrentInvocationLimitExceeded
-        );
-        assert!(
-            admission.admit(&function("c"), Some(0)).is_err(),
-            "a reservation of 0 admits nothing"
-        );
+        assert_eq!(throttle, Throttle::ReservedFunctionConcurrentInvocationLimitExceeded);
+        assert!(admission.admit(&function("c"), Some(0)).is_err(), "a reservation of 0 admits nothing");
     }
 
     #[test]
@@ -174,9 +158,6 @@ mod tests {
             }
         });
         assert!(most.load(Ordering::SeqCst) <= 3);
-        assert_eq!(
-            admission.account(&function("a").scope).0.load(Ordering::SeqCst),
-            0
-        );
+        assert_eq!(admission.account(&function("a").scope).0.load(Ordering::SeqCst), 0);
     }
 }

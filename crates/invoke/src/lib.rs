@@ -1,6 +1,157 @@
-//! The data plane.
+//! The data plane: the only way in to running a function.
+//!
+//! ```text
+//!  request ─> resolve ─────> admit ─────> assign ───────────────> environment ─> answer
+//!             function.rs    admission.rs assignment.rs, pool.rs  request_response.rs
+//!             head (cached)  permit       idle, soon idle or new
+//! ```
+//!
+//! Knows no wire types and no protocol of callers; does not know how sandboxes or stores are made.
 
 #![forbid(unsafe_code)]
 
 pub mod admission;
-pub mod pool;
+mod assignment;
+mod error;
+mod function;
+mod generation;
+mod packages;
+mod pool;
+mod request_response;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rushlight_environment::Services;
+use rushlight_environment::runtime::Catalogue;
+use rushlight_model::arn::FunctionId;
+use rushlight_model::function::FunctionHead;
+use rushlight_sandbox::Egress;
+use rushlight_store::table::{Table, function as keys};
+use tokio::sync::Semaphore;
+
+use crate::admission::Admission;
+pub use crate::error::Error;
+pub use crate::function::{CodeSource, RoleCredentials};
+use crate::generation::Generations;
+use crate::packages::PackageUses;
+pub use crate::request_response::Answer;
+
+/// How often idle environments are looked through.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What the operator decides.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Invocations of one account in one region that may run at a time.
+    pub concurrent_executions: u32,
+    /// How many environments are started at a time.
+    pub concurrent_starts: usize,
+    /// An environment idle for this long is frozen. Not zero: a busy function's next event comes sooner than a
+    /// freeze and a thaw take.
+    pub freeze_after: Duration,
+    /// An environment idle for this long is retired.
+    pub idle_timeout: Duration,
+    /// An environment older than this is retired when it is idle.
+    pub max_age: Duration,
+    /// Variables set in every environment.
+    pub function_environment: Arc<BTreeMap<String, String>>,
+    /// Outbound network of functions.
+    pub egress: Egress,
+}
+
+/// What the data plane works with.
+pub struct Dependencies {
+    /// Heads of all functions, with their cache.
+    pub heads: Table<FunctionHead>,
+    /// Unpacked code.
+    pub code: Arc<dyn CodeSource>,
+    /// Credentials of execution roles.
+    pub credentials: Arc<dyn RoleCredentials>,
+    /// Runtimes of this machine.
+    pub catalogue: Arc<Catalogue>,
+    /// What environments are made with.
+    pub services: Services,
+}
+
+/// Runs functions. Clones share everything.
+#[derive(Clone)]
+pub struct Invoker {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    heads: Table<FunctionHead>,
+    code: Arc<dyn CodeSource>,
+    credentials: Arc<dyn RoleCredentials>,
+    catalogue: Arc<Catalogue>,
+    services: Services,
+    settings: Settings,
+    admission: Admission,
+    generations: Generations,
+    packages: PackageUses,
+    turns: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Invoker {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Invoker").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+impl Invoker {
+    /// Makes the data plane and starts the task that looks after idle environments, on the tracker in `services`.
+    #[must_use]
+    pub fn new(dependencies: Dependencies, settings: Settings) -> Self {
+        let Dependencies { heads, code, credentials, catalogue, services } = dependencies;
+        let generations = Generations::new(services.clock.clone(), services.tracker.clone(), settings.max_age);
+        let admission = Admission::new(settings.concurrent_executions);
+        let turns = Arc::new(Semaphore::new(settings.concurrent_starts));
+        let inner = Inner {
+            heads,
+            code,
+            credentials,
+            catalogue,
+            services,
+            settings,
+            admission,
+            generations,
+            packages: PackageUses::default(),
+            turns,
+        };
+        let invoker = Self { inner: Arc::new(inner) };
+        let sweeping = invoker.clone();
+        invoker.inner.services.tracker.spawn(async move { sweeping.sweep().await });
+        invoker
+    }
+
+    /// Code or configuration of `function` changed, or it is gone: environments of the former generation drain.
+    pub fn retire(&self, function: &FunctionId) {
+        let key = keys::head_key(&function.scope.account, &function.scope.region, &function.name);
+        let entry = self.inner.heads.cached(&key);
+        self.inner.generations.retire(function, entry.as_ref().map(|entry| &*entry.value));
+    }
+
+    /// Whether an environment has the package with this SHA-256 (lower-case hex) mounted, or is about to.
+    #[must_use]
+    pub fn uses_package(&self, sha256: &str) -> bool {
+        self.inner.packages.is_used(sha256)
+    }
+
+    /// Takes no new cold starts, shuts down idle environments now and busy ones when they are done.
+    pub fn close(&self) {
+        self.inner.turns.close();
+        self.inner.generations.close();
+    }
+
+    async fn sweep(&self) {
+        let Inner { generations, settings, turns, .. } = &*self.inner;
+        while !turns.is_closed() {
+            tokio::time::sleep(SWEEP_INTERVAL).await;
+            for environment in generations.sweep(settings.freeze_after, settings.idle_timeout) {
+                environment.freeze().await;
+            }
+        }
+    }
+}

@@ -38,11 +38,12 @@ pub trait Member: Clone + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Pool<E: Member> {
     state: Mutex<State<E>>,
+    max_age: Duration,
 }
 
 #[derive(Debug)]
 struct State<E: Member> {
-    members: HashMap<usize, Phase>,
+    members: HashMap<usize, Record>,
     /// Oldest first; taken from the end.
     idle: VecDeque<Idle<E>>,
     waiters: VecDeque<oneshot::Sender<Lease<E>>>,
@@ -55,6 +56,12 @@ struct Idle<E> {
     environment: E,
     since: Moment,
     frozen: bool,
+}
+
+#[derive(Debug)]
+struct Record {
+    phase: Phase,
+    born: Moment,
 }
 
 #[derive(Debug)]
@@ -91,8 +98,8 @@ impl<E: Member> Lease<E> {
     #[must_use]
     pub fn begin(mut self, permit: Permit) -> Option<E> {
         let environment = self.environment.take()?;
-        if let Some(phase) = self.pool.state.lock().members.get_mut(&environment.key()) {
-            *phase = Phase::Busy(Some(permit));
+        if let Some(member) = self.pool.state.lock().members.get_mut(&environment.key()) {
+            member.phase = Phase::Busy(Some(permit));
         }
         Some(environment)
     }
@@ -106,8 +113,10 @@ impl<E: Member> Drop for Lease<E> {
     }
 }
 
-impl<E: Member> Default for Pool<E> {
-    fn default() -> Self {
+impl<E: Member> Pool<E> {
+    /// An empty pool whose members are retired, once idle, when they are older than `max_age`.
+    #[must_use]
+    pub fn new(max_age: Duration) -> Self {
         let state = State {
             members: HashMap::new(),
             idle: VecDeque::new(),
@@ -115,18 +124,14 @@ impl<E: Member> Default for Pool<E> {
             finishing: 0,
             open: true,
         };
-        Self {
-            state: Mutex::new(state),
-        }
+        Self { state: Mutex::new(state), max_age }
     }
-}
 
-impl<E: Member> Pool<E> {
     /// Takes the most recently used idle environment, or a place in the queue for the next one.
     pub fn take(self: &Arc<Self>, now: Moment) -> Taken<E> {
         let mut state = self.state.lock();
         if let Some(idle) = state.idle.pop_back() {
-            state.members.insert(idle.environment.key(), Phase::Busy(None));
+            state.set_phase(&idle.environment, Phase::Busy(None));
             return Taken::Idle(self.lease(idle.environment, now));
         }
         state.waiters.retain(|waiter| !waiter.is_closed());
@@ -138,22 +143,18 @@ impl<E: Member> Pool<E> {
 
     /// A new environment joins, busy with the invocation that `permit` admits. If the pool was closed meanwhile the
     /// environment still serves that one.
-    pub fn add(&self, environment: &E, permit: Permit) {
-        self.state
-            .lock()
-            .members
-            .insert(environment.key(), Phase::Busy(Some(permit)));
+    pub fn add(&self, environment: &E, permit: Permit, now: Moment) {
+        let record = Record { phase: Phase::Busy(Some(permit)), born: now };
+        self.state.lock().members.insert(environment.key(), record);
     }
 
     /// The caller of `environment`'s invocation has been answered: its concurrency is free again.
     pub fn answered(&self, environment: &E) {
         let mut state = self.state.lock();
-        let Some(phase) = state.members.get_mut(&environment.key()) else {
-            return;
-        };
-        if let Phase::Busy(permit) = phase {
+        let Some(member) = state.members.get_mut(&environment.key()) else { return };
+        if let Phase::Busy(permit) = &mut member.phase {
             drop(permit.take());
-            *phase = Phase::Finishing;
+            member.phase = Phase::Finishing;
             state.finishing += 1;
         }
     }
@@ -162,18 +163,13 @@ impl<E: Member> Pool<E> {
     /// pool retires it.
     pub fn idle(self: &Arc<Self>, environment: &E, now: Moment) {
         let mut state = self.state.lock();
-        match state
-            .members
-            .get_mut(&environment.key())
-            .map(|phase| std::mem::replace(phase, Phase::Busy(None)))
-        {
-            None => return,
-            Some(Phase::Finishing) => state.finishing -= 1,
-            Some(Phase::Busy(_) | Phase::Idle) => {}
+        let state = &mut *state;
+        let Some(member) = state.members.get_mut(&environment.key()) else { return };
+        if let Phase::Finishing = std::mem::replace(&mut member.phase, Phase::Busy(None)) {
+            state.finishing -= 1;
         }
-        if !state.open {
+        if !state.open || now.since(member.born) >= self.max_age {
             state.members.remove(&environment.key());
-            drop(state);
             return environment.retire();
         }
         while let Some(waiter) = state.waiters.pop_front() {
@@ -183,22 +179,16 @@ impl<E: Member> Pool<E> {
             // Disarmed: dropping it would come back here.
             refused.environment = None;
         }
-        state.members.insert(environment.key(), Phase::Idle);
-        state.idle.push_back(Idle {
-            environment: environment.clone(),
-            since: now,
-            frozen: false,
-        });
+        state.set_phase(environment, Phase::Idle);
+        state.idle.push_back(Idle { environment: environment.clone(), since: now, frozen: false });
     }
 
     /// `environment` is gone.
     pub fn ended(&self, environment: &E) {
         let mut state = self.state.lock();
-        match state.members.remove(&environment.key()) {
+        match state.members.remove(&environment.key()).map(|member| member.phase) {
             Some(Phase::Finishing) => state.finishing -= 1,
-            Some(Phase::Idle) => state
-                .idle
-                .retain(|idle| idle.environment.key() != environment.key()),
+            Some(Phase::Idle) => state.idle.retain(|idle| idle.environment.key() != environment.key()),
             Some(Phase::Busy(_)) | None => {}
         }
     }
@@ -206,12 +196,8 @@ impl<E: Member> Pool<E> {
     /// Idle environments that have not been frozen and became idle before `before`; they count as frozen from now.
     pub fn take_freezable(&self, before: Moment) -> Vec<E> {
         let mut state = self.state.lock();
-        let ripe = state
-            .idle
-            .iter_mut()
-            .rev()
-            .take_while(|idle| !idle.frozen)
-            .filter(|idle| idle.since <= before);
+        let ripe =
+            state.idle.iter_mut().rev().take_while(|idle| !idle.frozen).filter(|idle| idle.since <= before);
         ripe.map(|idle| {
             idle.frozen = true;
             idle.environment.clone()
@@ -261,10 +247,14 @@ impl<E: Member> Pool<E> {
     }
 
     fn lease(self: &Arc<Self>, environment: E, now: Moment) -> Lease<E> {
-        Lease {
-            pool: Arc::clone(self),
-            environment: Some(environment),
-            now,
+        Lease { pool: Arc::clone(self), environment: Some(environment), now }
+    }
+}
+
+impl<E: Member> State<E> {
+    fn set_phase(&mut self, environment: &E, phase: Phase) {
+        if let Some(member) = self.members.get_mut(&environment.key()) {
+            member.phase = phase;
         }
     }
 }
@@ -309,19 +299,8 @@ mod tests {
     }
 
     fn permit(admission: &Admission) -> Permit {
-        let scope = Scope {
-            account: "123456789012".into(),
-            region: "eu-west-1".into(),
-        };
-        admission
-            .admit(
-                &FunctionId {
-                    scope,
-                    name: "f".into(),
-                },
-                None,
-            )
-            .unwrap()
+        let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
+        admission.admit(&FunctionId { scope, name: "f".into() }, None).unwrap()
     }
 
     fn at(seconds: u64) -> Moment {
@@ -329,9 +308,9 @@ mod tests {
     }
 
     fn with_idle(environments: &[usize]) -> (Arc<Pool<Fake>>, Admission) {
-        let (pool, admission) = (Arc::new(Pool::default()), Admission::new(1000));
+        let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1000));
         for key in environments {
-            pool.add(&fake(*key), permit(&admission));
+            pool.add(&fake(*key), permit(&admission), at(0));
         }
         for key in environments {
             pool.answered(&fake(*key));
@@ -363,16 +342,10 @@ mod tests {
         let (pool, admission) = with_idle(&[1]);
         drop(pool.take(at(5)));
         assert_eq!(take_idle(&pool, &admission), Some(fake(1)));
-        let Taken::Wait { next, .. } = pool.take(at(5)) else {
-            panic!("nothing is idle")
-        };
+        let Taken::Wait { next, .. } = pool.take(at(5)) else { panic!("nothing is idle") };
         pool.idle(&fake(1), at(6));
         drop(next);
-        assert_eq!(
-            take_idle(&pool, &admission),
-            Some(fake(1)),
-            "handed over but never received"
-        );
+        assert_eq!(take_idle(&pool, &admission), Some(fake(1)), "handed over but never received");
     }
 
     #[test]
@@ -383,22 +356,15 @@ mod tests {
         pool.answered(&fake(1));
         let first = pool.take(at(5));
         assert!(matches!(first, Taken::Wait { soon: true, .. }));
-        assert!(
-            matches!(pool.take(at(5)), Taken::Wait { soon: false, .. }),
-            "it is promised to the first"
-        );
+        assert!(matches!(pool.take(at(5)), Taken::Wait { soon: false, .. }), "it is promised to the first");
     }
 
     #[test]
     fn a_waiter_that_gave_up_is_passed_over() {
         let (pool, _admission) = with_idle(&[]);
-        pool.add(&fake(1), permit(&_admission));
-        let Taken::Wait { next: first, .. } = pool.take(at(1)) else {
-            panic!()
-        };
-        let Taken::Wait { next: mut second, .. } = pool.take(at(1)) else {
-            panic!()
-        };
+        pool.add(&fake(1), permit(&_admission), at(0));
+        let Taken::Wait { next: first, .. } = pool.take(at(1)) else { panic!() };
+        let Taken::Wait { next: mut second, .. } = pool.take(at(1)) else { panic!() };
         drop(first);
         pool.idle(&fake(1), at(2));
         assert!(second.try_recv().is_ok());
@@ -406,16 +372,10 @@ mod tests {
 
     #[test]
     fn an_answer_frees_the_concurrency_before_the_environment_is_idle() {
-        let (pool, admission) = (Arc::new(Pool::default()), Admission::new(1));
-        pool.add(&fake(1), permit(&admission));
-        let scope = Scope {
-            account: "123456789012".into(),
-            region: "eu-west-1".into(),
-        };
-        let function = FunctionId {
-            scope,
-            name: "f".into(),
-        };
+        let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1));
+        pool.add(&fake(1), permit(&admission), at(0));
+        let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
+        let function = FunctionId { scope, name: "f".into() };
         assert!(admission.admit(&function, None).is_err());
         pool.answered(&fake(1));
         assert!(admission.admit(&function, None).is_ok());
@@ -428,17 +388,15 @@ mod tests {
 
     #[test]
     fn a_closed_pool_drains() {
-        let (pool, admission) = (Arc::new(Pool::default()), Admission::new(1000));
+        let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1000));
         let environments = [1, 2, 3].map(|key| Fake(key, Arc::default()));
         for environment in &environments {
-            pool.add(environment, permit(&admission));
+            pool.add(environment, permit(&admission), at(0));
             pool.idle(environment, at(1));
         }
         let retired = |index: usize| !environments[index].1.lock().is_empty();
         assert_eq!(take_idle(&pool, &admission).unwrap().0, 3);
-        let Taken::Idle(lease) = pool.take(at(4)) else {
-            panic!()
-        };
+        let Taken::Idle(lease) = pool.take(at(4)) else { panic!() };
         pool.close();
         assert!(retired(0) && !retired(1) && !retired(2));
         drop(lease);
@@ -449,11 +407,20 @@ mod tests {
     }
 
     #[test]
+    fn an_old_environment_retires_instead_of_idling() {
+        let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(10))), Admission::new(1000));
+        let environment = fake(1);
+        pool.add(&environment, permit(&admission), at(0));
+        pool.idle(&environment, at(9));
+        assert!(take_idle(&pool, &admission).is_some());
+        pool.idle(&environment, at(10));
+        assert!(pool.is_empty() && !environment.1.lock().is_empty());
+    }
+
+    #[test]
     fn closing_tells_the_waiters() {
         let (pool, _admission) = with_idle(&[]);
-        let Taken::Wait { next: mut waiter, .. } = pool.take(at(4)) else {
-            panic!()
-        };
+        let Taken::Wait { next: mut waiter, .. } = pool.take(at(4)) else { panic!() };
         pool.close();
         assert!(waiter.try_recv().is_err());
     }
@@ -468,11 +435,7 @@ mod tests {
         assert_eq!(pool.len(), 1);
         assert_eq!(take_idle(&pool, &admission), Some(fake(3)));
         pool.idle(&fake(3), at(8));
-        assert_eq!(
-            pool.take_freezable(at(8)),
-            vec![fake(3)],
-            "used again, frozen again"
-        );
+        assert_eq!(pool.take_freezable(at(8)), vec![fake(3)], "used again, frozen again");
         assert_eq!(idle_since(at(5), Duration::from_secs(9)), None);
     }
 }

@@ -12,3 +12,4 @@ pub mod invocation;
 pub mod log;
 pub mod quota;
 pub mod request_id;
+pub mod trace;

@@ -16,6 +16,12 @@ impl RequestId {
         Self(Uuid::new_v4())
     }
 
+    /// The 32 hex digits without hyphens.
+    #[must_use]
+    pub fn to_hex(self) -> String {
+        self.0.simple().to_string()
+    }
+
     /// Runs `use_text` on the printed form without allocating.
     pub fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
         let mut buffer = Uuid::encode_buffer();

@@ -1,0 +1,175 @@
+//! The path of a request:
+//!
+//! ```text
+//!  1 receive        listener.rs      head within limits of size and time
+//!  2 route          route.rs         which service, which operation
+//!  3 authenticate   authenticate.rs  all that can be decided before the body is read
+//!  4 read           body.rs          within the operation's limit
+//!  5 authenticate   authenticate.rs  the body belongs to the head
+//!  6 dispatch       here             decode, validate, carry out: invoke.rs, control, logs
+//!  7 respond        respond.rs       encode, add the request id
+//! ```
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use rushlight_api::lambda::Operation;
+use rushlight_api::lambda::routes::Resolution;
+use rushlight_api::{Error, Query, lambda, logs};
+use rushlight_auth::PrincipalKind;
+use rushlight_auth::sigv4::RequestView;
+use rushlight_control::RequestContext;
+use rushlight_model::quota;
+use rushlight_model::request_id::RequestId;
+
+use crate::Gateway;
+use crate::authenticate::{Caller, rejected};
+use crate::body::{self, BodyError};
+use crate::respond::{HttpResponse, Protocol, finish, json};
+use crate::route::Route;
+
+/// Largest body of an operation that uploads nothing.
+const CONTROL_REQUEST_BYTES: usize = 6 * 1024 * 1024;
+
+/// A request after routing: its head, its id, and its body still to be read.
+struct Received<'a> {
+    parts: &'a Parts,
+    body: Incoming,
+    request_id: RequestId,
+}
+
+impl Gateway {
+    /// Answers one request. Never fails: what goes wrong becomes a response.
+    pub async fn handle(&self, request: Request<Incoming>) -> HttpResponse {
+        let (parts, body) = request.into_parts();
+        let query = Query::parse(parts.uri.query());
+        let route = Route::of(&parts, &query);
+        let request_id = RequestId::random();
+        let received = Received { parts: &parts, body, request_id };
+        let (protocol, answer) = match route {
+            Route::Lambda(resolution) => (Protocol::RestJson, self.lambda(received, &resolution, &query).await),
+            Route::Logs(operation) => (Protocol::AwsJson, self.logs(received, operation).await),
+            Route::Code { account, region, sha256 } => {
+                (Protocol::RestJson, self.code(received.parts, account, region, sha256).await)
+            }
+            Route::Health => (Protocol::RestJson, Ok(health())),
+            Route::AdvanceClock => (Protocol::RestJson, self.advance_clock(received, &query).await),
+            Route::Unknown(error) => (Protocol::RestJson, Err(error)),
+        };
+        let response = answer.unwrap_or_else(|error| {
+            tracing::debug!(%request_id, code = %error.code, message = error.message, "request.refused");
+            protocol.error(&error)
+        });
+        finish(response, request_id)
+    }
+
+    async fn lambda(
+        &self,
+        received: Received<'_>,
+        resolution: &Resolution<'_>,
+        query: &Query<'_>,
+    ) -> Result<Response<Bytes>, Error> {
+        let operation = resolution.operation;
+        let Received { parts, body, request_id } = received;
+        let limit = body_limit(operation);
+        let too_large = |_| too_large(operation, limit);
+        let (caller, body) = self.authenticated(parts, body, &["lambda"], limit, too_large).await?;
+        tracing::debug!(%request_id, operation = operation.name(), caller = caller.principal.arn(), "request.received");
+        match operation {
+            Operation::Invoke => {
+                let input = lambda::decode::invoke_request(&resolution.labels, query, &parts.headers, body)?;
+                self.invoke(parts, caller, request_id, input).await
+            }
+            _ => {
+                let context = RequestContext {
+                    scope: caller.scope,
+                    principal: caller.principal.arn().to_owned(),
+                    request_id,
+                    host: host(parts),
+                };
+                lambda::service::dispatch(&self.control, &context, resolution, query, &parts.headers, body).await
+            }
+        }
+    }
+
+    async fn logs(&self, received: Received<'_>, operation: logs::Operation) -> Result<Response<Bytes>, Error> {
+        let Received { parts, body, .. } = received;
+        let too_large = |_| Error::request_entity_too_large("Request body is too large");
+        let (caller, body) =
+            self.authenticated(parts, body, &["logs"], CONTROL_REQUEST_BYTES, too_large).await?;
+        logs::service::dispatch(&self.logs, &caller.scope, operation, body).await
+    }
+
+    async fn advance_clock(&self, received: Received<'_>, query: &Query<'_>) -> Result<Response<Bytes>, Error> {
+        let too_large = |_| Error::request_entity_too_large("Request body is too large");
+        let (caller, _) = self.authenticated(received.parts, received.body, &["lambda"], 1024, too_large).await?;
+        if caller.principal.kind() != PrincipalKind::Root {
+            return Err(Error::access_denied(Some("only the root key may advance the clock".to_owned())));
+        }
+        let seconds = query.get("seconds").and_then(|text| text.parse().ok());
+        let seconds = seconds.ok_or_else(|| Error::validation("seconds: a whole number of seconds is wanted"))?;
+        match self.clock.advance(std::time::Duration::from_secs(seconds)) {
+            Ok(()) => Ok(json(StatusCode::OK, &serde_json::json!({ "now": self.clock.now().to_iso_millis() }))),
+            Err(refusal) => Err(Error::validation(refusal.to_string())),
+        }
+    }
+
+    /// Steps 3 to 5.
+    async fn authenticated(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        services: &[&str],
+        limit: usize,
+        too_large: impl FnOnce(u64) -> Error,
+    ) -> Result<(Caller, Bytes), Error> {
+        let view = RequestView::from(parts);
+        // A signature covers the normalised path, routes are taken by the path as it was sent: they must be one.
+        if !view.is_path_normal() {
+            return Err(Error::unknown_operation());
+        }
+        let checked = match self.authenticator.check_head(&view, services, self.clock.now().as_seconds()) {
+            Ok(checked) => checked,
+            Err(rejection) => {
+                // Read what is small, so that the answer is heard; a stranger's large upload is cut off.
+                let _ = body::read(body, 0).await;
+                return Err(rejected(&rejection));
+            }
+        };
+        let body = body::read(body, limit).await.map_err(|error| match error {
+            BodyError::TooLarge { bytes } => too_large(bytes),
+            BodyError::Slow | BodyError::Broken => Error::serialization(None),
+        })?;
+        let caller = self.authenticator.check_body(checked, &body).map_err(|rejection| rejected(&rejection))?;
+        Ok((caller, body))
+    }
+}
+
+fn host(parts: &Parts) -> Option<String> {
+    let header = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    header.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).map(str::to_owned)
+}
+
+fn health() -> Response<Bytes> {
+    json(StatusCode::OK, &serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+fn body_limit(operation: Operation) -> usize {
+    match operation {
+        Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
+            quota::CODE_REQUEST_BYTES
+        }
+        Operation::Invoke => quota::SYNCHRONOUS_PAYLOAD_BYTES,
+        _ => CONTROL_REQUEST_BYTES,
+    }
+}
+
+fn too_large(operation: Operation, limit: usize) -> Error {
+    // IAM's name of the operation, as AWS prints it here.
+    let name = match operation {
+        Operation::Invoke => "InvokeFunction",
+        operation => operation.name(),
+    };
+    Error::request_entity_too_large(format!("Request must be smaller than {limit} bytes for the {name} operation"))
+}

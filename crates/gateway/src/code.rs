@@ -1,0 +1,46 @@
+//! Downloads of packages by presigned URL: what `Code.Location` of GetFunction leads to.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Response};
+use rushlight_api::Error;
+use rushlight_auth::sigv4::RequestView;
+use rushlight_store::Digest;
+
+use crate::Gateway;
+use crate::authenticate::rejected;
+
+/// The signing name in these URLs' credential scope.
+pub const CODE_SERVICE: &str = "s3";
+
+impl Gateway {
+    pub(crate) async fn code(
+        &self,
+        parts: &Parts,
+        account: &str,
+        region: &str,
+        sha256: &str,
+    ) -> Result<Response<Bytes>, Error> {
+        let now = self.clock.now().as_seconds();
+        let view = RequestView::from(parts);
+        let caller = self
+            .authenticator
+            .check_head(&view, &[CODE_SERVICE], now)
+            .and_then(|checked| self.authenticator.check_body(checked, &[]))
+            .map_err(|rejection| rejected(&rejection))?;
+        // The signature covers the path, so the holder of one URL reaches one package; and a key reaches only
+        // packages of its own account and region.
+        if self.authenticator.enforces() && (caller.scope.account != account || caller.scope.region != region) {
+            return Err(Error::access_denied(None));
+        }
+        let digest: Digest = sha256.parse().map_err(|_| Error::unknown_operation())?;
+        let package = self.blobs.read(&digest).await.map_err(|error| {
+            tracing::error!(%error, sha256, "code.read.failed");
+            Error::internal_failure()
+        })?;
+        let package = package.ok_or_else(Error::unknown_operation)?;
+        let mut response = Response::new(package);
+        response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+        Ok(response)
+    }
+}

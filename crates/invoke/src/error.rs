@@ -1,0 +1,46 @@
+//! Why an invocation could not be carried out. Failures of the function are not errors here: they are outcomes.
+
+use rushlight_model::arn::ReferenceError;
+
+use crate::admission::Throttle;
+
+/// See the [module](self).
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller's name for the function cannot be used in this scope.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// There is no such function or version.
+    #[error("Function not found: {arn}")]
+    NotFound {
+        /// As AWS names it: with the qualifier, which is `$LATEST` when none was given.
+        arn: String,
+    },
+    /// The function exists but cannot be invoked in its state.
+    #[error("The operation cannot be performed at this time. The function is currently in the following state: {state}")]
+    NotActive {
+        /// `Pending`, `Inactive` or `Failed`.
+        state: &'static str,
+    },
+    /// Concurrency is used up.
+    #[error("Rate Exceeded.")]
+    Throttled(Throttle),
+    /// No interpreter on this machine runs the function's runtime; the text says how to add it.
+    #[error("{0}")]
+    RuntimeMissing(String),
+    /// The code of the function cannot be made ready.
+    #[error("cannot make the code of the function ready: {0}")]
+    Code(String),
+    /// Packages of this kind cannot be run yet.
+    #[error("functions of package type Image cannot be invoked yet")]
+    ImageNotOffered,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] rushlight_store::Error),
+    /// An execution environment could not be made.
+    #[error("cannot start an execution environment: {0}")]
+    Environment(String),
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}

@@ -1,0 +1,158 @@
+//! Synchronous invocation, from admission to the answer.
+//!
+//! On the warm path nothing is spawned and nothing waits but for the function itself: find the head (cached), take a
+//! permit, take an idle environment, hand over the event, wait for the answer. A cold start runs in a task of its
+//! own, because an invocation that was accepted goes on when its caller hangs up.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rushlight_environment::{Config, Environment, Initialization, Running, StartError};
+use rushlight_model::arn::FunctionReference;
+use rushlight_model::function::{Code, Version};
+use rushlight_model::invocation::{Invocation, Outcome};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::Instrument;
+
+use crate::admission::Permit;
+use crate::assignment::{Assignment, assign};
+use crate::function::resolve;
+use crate::generation::{Generation, PooledEnvironment};
+use crate::{Error, Inner, Invoker};
+
+/// What a caller gets.
+#[derive(Debug)]
+pub struct Answer {
+    /// The function's result or error.
+    pub outcome: Outcome,
+    /// The version that ran.
+    pub executed_version: Version,
+    /// The last 4 KB of the invocation's log, if asked for.
+    pub log_tail: Option<Bytes>,
+}
+
+/// An invocation that an environment has begun.
+struct Begun {
+    environment: PooledEnvironment,
+    running: Running,
+}
+
+impl Invoker {
+    /// Checks that `reference` could be invoked now, without invoking it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn dry_run(&self, reference: &FunctionReference) -> Result<Version, Error> {
+        let target = resolve(&self.inner.heads, reference).await?;
+        Ok(target.configuration().version)
+    }
+
+    /// Invokes a function and waits for its answer; for the end of the invocation too if the log's tail is wanted.
+    /// Dropping the future abandons the answer, not the invocation.
+    ///
+    /// # Errors
+    /// See [`Error`]. A failure of the function is not an error but an [`Outcome`].
+    pub async fn request_response(
+        &self,
+        reference: &FunctionReference,
+        mut invocation: Invocation,
+        want_log_tail: bool,
+    ) -> Result<Answer, Error> {
+        let inner = &self.inner;
+        let target = resolve(&inner.heads, reference).await?;
+        let (head, executed_version) = (target.head(), target.configuration().version);
+        let generation = inner.generations.of(head);
+        let begun = loop {
+            let permit = inner.admission.admit(&head.id, head.reserved_concurrency).map_err(Error::Throttled)?;
+            match assign(&generation.pool, &inner.turns, &inner.services.clock).await? {
+                Assignment::New(turn) => {
+                    break inner.begin_cold(&generation, invocation, want_log_tail, permit, turn).await?;
+                }
+                Assignment::Existing(lease) => {
+                    let Some(environment) = lease.begin(permit) else { continue };
+                    match environment.environment.invoke(invocation, want_log_tail) {
+                        Ok(running) => break Begun { environment, running },
+                        // It ended between being taken and being used. Another will do.
+                        Err((refused, _)) => {
+                            generation.pool.ended(&environment);
+                            invocation = refused;
+                        }
+                    }
+                }
+            }
+        };
+        let Begun { environment, running } = begun;
+        let outcome = running.response.await.map_err(|_| Error::ShuttingDown)?;
+        generation.pool.answered(&environment);
+        let log_tail = match want_log_tail {
+            true => running.finished.await.ok().and_then(|finished| finished.log_tail),
+            false => None,
+        };
+        Ok(Answer { outcome, executed_version, log_tail })
+    }
+}
+
+impl Inner {
+    async fn begin_cold(
+        self: &Arc<Self>,
+        generation: &Arc<Generation>,
+        invocation: Invocation,
+        want_log_tail: bool,
+        permit: Permit,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Begun, Error> {
+        let (sender, receiver) = oneshot::channel();
+        let (inner, generation) = (Arc::clone(self), Arc::clone(generation));
+        let start = async move {
+            let begun = inner.start(&generation).await.and_then(|environment| {
+                let environment = generation.pooled(&environment);
+                generation.pool.add(&environment, permit, inner.services.clock.moment());
+                match environment.environment.invoke(invocation, want_log_tail) {
+                    Ok(running) => Ok(Begun { environment, running }),
+                    Err((_, refusal)) => {
+                        generation.pool.ended(&environment);
+                        Err(Error::Environment(refusal.to_string()))
+                    }
+                }
+            });
+            drop(turn);
+            // Nobody may be waiting any more; the invocation goes on all the same.
+            let _ = sender.send(begun);
+        };
+        self.services.tracker.spawn(start.instrument(tracing::Span::current()));
+        receiver.await.map_err(|_| Error::ShuttingDown)?
+    }
+
+    /// Makes a new environment; it initialises while this returns.
+    async fn start(&self, generation: &Arc<Generation>) -> Result<Arc<Environment>, Error> {
+        let configuration = &generation.configuration;
+        let Code::Zip { runtime, sha256, .. } = &configuration.code else { return Err(Error::ImageNotOffered) };
+        let _starting = self.packages.starting(sha256);
+        let code_directory = self.code.directory(sha256).await.map_err(Error::Code)?;
+        let catalogue = Arc::clone(&self.catalogue);
+        let identifier = runtime.clone();
+        let runtime = tokio::task::spawn_blocking(move || catalogue.resolve(&identifier))
+            .await
+            .map_err(|_| Error::ShuttingDown)?
+            .map_err(|missing| Error::RuntimeMissing(missing.to_string()))?;
+        let config = Config {
+            function: generation.function.clone(),
+            configuration: Arc::clone(configuration),
+            code_directory,
+            layer_directories: Vec::new(),
+            runtime,
+            credentials: self.credentials.issue(&generation.function, &configuration.role),
+            additional_environment: Arc::clone(&self.settings.function_environment),
+            initialization: Initialization::OnDemand,
+            egress: self.settings.egress,
+        };
+        let owner = Arc::downgrade(generation);
+        let environment = Environment::start(config, self.services.clone(), owner).await;
+        let environment = environment.map_err(|error: StartError| {
+            tracing::error!(function = %generation.function.name, %error, "environment.start.failed");
+            Error::Environment(error.to_string())
+        })?;
+        self.packages.mounted(sha256, &environment);
+        Ok(environment)
+    }
+}
