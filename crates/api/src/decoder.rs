@@ -67,9 +67,15 @@ impl Decoder {
     /// Reads a body whose members are the input's: an empty one is an object without members.
     pub(crate) fn body<'a>(&mut self, body: &'a [u8]) -> Object<'a> {
         match self.document(body) {
-            Json::Null => Object::default(),
-            value => self.structure(value).unwrap_or_default(),
+            Json::Object(members) => return members,
+            Json::Null => {}
+            list @ Json::List(_) => drop(self.structure(list)),
+            // Any other value is answered like a text that is not JSON.
+            _ => {
+                self.mismatch.get_or_insert(Mismatch(None));
+            }
         }
+        Object::default()
     }
 
     /// Reads a body that is one value: an empty one is null.

@@ -17,6 +17,7 @@ mod labels;
 mod open_enum;
 pub mod protocol;
 mod query;
+mod redacted;
 mod timestamp;
 
 #[doc(hidden)]

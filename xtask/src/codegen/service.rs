@@ -147,6 +147,19 @@ impl Service {
         }
     }
 
+    /// Whether a value may not be shown: it is sensitive, or somebody's bytes.
+    pub(super) fn is_secret(&self, name: &str) -> Result<bool> {
+        let shape = self.shape(name)?;
+        Ok(match shape.kind {
+            Kind::Blob => true,
+            Kind::List => shape.sensitive || self.is_secret(Self::entry(shape)?)?,
+            Kind::Map => shape.sensitive || self.is_secret(Self::map_value(shape)?)?,
+            // A structure hides its own secrets.
+            Kind::Structure => false,
+            _ => shape.sensitive,
+        })
+    }
+
     /// The members that a structure has in Rust: all but event streams, which are written frame by frame.
     pub(super) fn struct_members<'s>(
         &'s self,

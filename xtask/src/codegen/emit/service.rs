@@ -35,7 +35,7 @@ pub(super) fn emit(service: &Service) -> String {
          /// An implementation of the service; operations that it leaves out answer 501.\n\
          pub trait {name}Service: Send + Sync {{\n\
          /// What an operation knows of its request besides the input: caller, account, region.\n\
-         type Context: Sync;\n\n{methods}}}\n\n\
+         type Context: Sync + ?Sized;\n\n{methods}}}\n\n\
          /// Decodes a request, has the service carry it out, and encodes the output.\n\
          pub async fn dispatch<S: {name}Service>(service: &S, context: &S::Context, {parameters}) \
          -> Result<Response<Bytes>, Error> {{\nmatch {operation} {{\n{arms}}}\n}}\n"

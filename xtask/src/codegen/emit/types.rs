@@ -24,6 +24,7 @@ pub(super) fn emit(service: &Service) -> Result<String> {
         ("BTreeMap<", "std::collections::BTreeMap"),
         ("Bytes", "bytes::Bytes"),
         ("open_enum!", "crate::open_enum::open_enum"),
+        ("Redacted", "crate::redacted::Redacted"),
         ("Timestamp", "crate::timestamp::Timestamp"),
     ] {
         if body.contains(word) {
@@ -36,28 +37,59 @@ pub(super) fn emit(service: &Service) -> Result<String> {
 }
 
 fn structure(text: &mut String, service: &Service, name: &str, shape: &Shape) -> Result<()> {
+    let rust_name = service.rust_name(name);
     let default = if service.has_default(name)? { ", Default" } else { "" };
+    let mut has_secret = false;
+    for (_, target) in service.struct_members(shape) {
+        has_secret |= service.is_secret(&target.shape)?;
+    }
+    let debug = if has_secret { "" } else { ", Debug" };
     writeln!(text, "/// The structure `{name}`.")?;
-    writeln!(text, "#[derive(Clone, Debug, PartialEq{default})]\npub struct {} {{", service.rust_name(name))?;
+    writeln!(text, "#[derive(Clone{debug}{default}, PartialEq)]\npub struct {rust_name} {{")?;
     for (member, target) in service.struct_members(shape) {
         let plain = service.rust_type(&target.shape)?;
         let kind = if shape.is_required(member) { plain } else { format!("Option<{plain}>") };
         writeln!(text, "pub {}: {kind},", names::field(member))?;
     }
     writeln!(text, "}}\n")?;
+    if has_secret {
+        redacted_debug(text, service, rust_name, shape)?;
+    }
+    Ok(())
+}
+
+/// `Debug` of a structure whose secrets must not end up in a log.
+fn redacted_debug(text: &mut String, service: &Service, rust_name: &str, shape: &Shape) -> Result<()> {
+    writeln!(
+        text,
+        "impl std::fmt::Debug for {rust_name} {{\n\
+         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\n\
+         f.debug_struct({rust_name:?})"
+    )?;
+    for (member, target) in service.struct_members(shape) {
+        let field = names::field(member);
+        let value = match (service.is_secret(&target.shape)?, shape.is_required(member)) {
+            (false, _) => format!("self.{field}"),
+            (true, true) => "Redacted".to_owned(),
+            (true, false) => format!("self.{field}.as_ref().map(|_| Redacted)"),
+        };
+        writeln!(text, ".field({:?}, &{value})", names::snake(member))?;
+    }
+    writeln!(text, ".finish()\n}}\n}}\n")?;
     Ok(())
 }
 
 fn enumeration(text: &mut String, service: &Service, name: &str, shape: &Shape) -> Result<()> {
-    writeln!(text, "open_enum! {{\n/// The enumeration `{name}`.\n{} {{", service.rust_name(name))?;
+    // rustfmt leaves the inside of the macro alone, so it is indented here.
+    writeln!(text, "open_enum! {{\n    /// The enumeration `{name}`.\n    {} {{", service.rust_name(name))?;
     for value in &shape.values {
-        writeln!(text, "{} = {value:?},", names::variant(value))?;
+        writeln!(text, "        {} = {value:?},", names::variant(value))?;
     }
     let order = match service.overlay.enum_order.get(name) {
         Some(order) => order.clone(),
         None => printed_order(&shape.values),
     };
-    writeln!(text, "}}\nprinted {:?}\n}}\n", format!("[{}]", order.join(", ")))?;
+    writeln!(text, "    }}\n    printed {:?}\n}}\n", format!("[{}]", order.join(", ")))?;
     Ok(())
 }
 
@@ -94,23 +126,25 @@ fn printed_order(values: &[String]) -> Vec<String> {
 mod tests {
     use super::printed_order;
 
-    fn check(recorded: &str) {
-        let mut values: Vec<String> = recorded.split(", ").map(str::to_owned).collect();
-        values.sort();
+    /// `values` in the order of the model.
+    fn check(values: &str, recorded: &str) {
+        let values: Vec<String> = values.split(", ").map(str::to_owned).collect();
         assert_eq!(printed_order(&values).join(", "), recorded);
     }
 
     #[test]
     fn value_sets_print_in_the_recorded_order() {
-        check("x86_64, arm64");
-        check("RESPONSE_STREAM, BUFFERED");
-        check("Terminate, Allow");
-        check("PublishedVersions, None");
+        check("x86_64, arm64", "x86_64, arm64");
+        check("BUFFERED, RESPONSE_STREAM", "RESPONSE_STREAM, BUFFERED");
+        check("Allow, Terminate", "Terminate, Allow");
+        check("PublishedVersions, None", "PublishedVersions, None");
     }
 
     #[test]
     fn runtimes_print_in_the_recorded_order_of_2023() {
         check(
+            "nodejs12.x, nodejs14.x, nodejs16.x, java8, java8.al2, java11, python3.7, python3.8, python3.9, \
+             dotnetcore3.1, dotnet6, go1.x, ruby2.7, provided, provided.al2",
             "nodejs12.x, provided, nodejs16.x, nodejs14.x, ruby2.7, java11, dotnet6, go1.x, provided.al2, \
              java8, java8.al2, dotnetcore3.1, python3.7, python3.8, python3.9",
         );

@@ -20,7 +20,7 @@ use crate::query::Query;
 /// An implementation of the service; operations that it leaves out answer 501.
 pub trait LambdaService: Send + Sync {
     /// What an operation knows of its request besides the input: caller, account, region.
-    type Context: Sync;
+    type Context: Sync + ?Sized;
 
     /// `AddLayerVersionPermission`
     fn add_layer_version_permission(

@@ -5,18 +5,19 @@
 //! Structures and enumerations.
 
 use crate::open_enum::open_enum;
+use crate::redacted::Redacted;
 use crate::timestamp::Timestamp;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// The structure `AcceleratorConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcceleratorConfig {
     pub accelerator_memory_size: i32,
 }
 
 /// The structure `AccountLimit`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountLimit {
     pub total_code_size: Option<i64>,
     pub code_size_unzipped: Option<i64>,
@@ -26,14 +27,14 @@ pub struct AccountLimit {
 }
 
 /// The structure `AccountUsage`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountUsage {
     pub total_code_size: Option<i64>,
     pub function_count: Option<i64>,
 }
 
 /// The structure `AddLayerVersionPermissionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddLayerVersionPermissionRequest {
     pub layer_name: String,
     pub version_number: i64,
@@ -45,14 +46,14 @@ pub struct AddLayerVersionPermissionRequest {
 }
 
 /// The structure `AddLayerVersionPermissionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddLayerVersionPermissionResponse {
     pub statement: Option<String>,
     pub revision_id: Option<String>,
 }
 
 /// The structure `AddPermissionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPermissionRequest {
     pub function_name: String,
     pub statement_id: String,
@@ -69,13 +70,13 @@ pub struct AddPermissionRequest {
 }
 
 /// The structure `AddPermissionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPermissionResponse {
     pub statement: Option<String>,
 }
 
 /// The structure `AliasConfiguration`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AliasConfiguration {
     pub alias_arn: Option<String>,
     pub name: Option<String>,
@@ -86,69 +87,79 @@ pub struct AliasConfiguration {
 }
 
 /// The structure `AliasRoutingConfiguration`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AliasRoutingConfiguration {
     pub additional_version_weights: Option<BTreeMap<String, f64>>,
 }
 
 /// The structure `AllowedPublishers`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllowedPublishers {
     pub signing_profile_version_arns: Vec<String>,
 }
 
 /// The structure `AmazonManagedKafkaEventSourceConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AmazonManagedKafkaEventSourceConfig {
     pub consumer_group_id: Option<String>,
     pub schema_registry_config: Option<KafkaSchemaRegistryConfig>,
 }
 
 open_enum! {
-/// The enumeration `ApplicationLogLevel`.
-ApplicationLogLevel {
-Trace = "TRACE",
-Debug = "DEBUG",
-Info = "INFO",
-Warn = "WARN",
-Error = "ERROR",
-Fatal = "FATAL",
-}
-printed "[TRACE, INFO, DEBUG, WARN, ERROR, FATAL]"
+    /// The enumeration `ApplicationLogLevel`.
+    ApplicationLogLevel {
+        Trace = "TRACE",
+        Debug = "DEBUG",
+        Info = "INFO",
+        Warn = "WARN",
+        Error = "ERROR",
+        Fatal = "FATAL",
+    }
+    printed "[TRACE, INFO, DEBUG, WARN, ERROR, FATAL]"
 }
 
 open_enum! {
-/// The enumeration `Architecture`.
-Architecture {
-X86_64 = "x86_64",
-Arm64 = "arm64",
-}
-printed "[x86_64, arm64]"
+    /// The enumeration `Architecture`.
+    Architecture {
+        X86_64 = "x86_64",
+        Arm64 = "arm64",
+    }
+    printed "[x86_64, arm64]"
 }
 
 /// The structure `CallbackDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct CallbackDetails {
     pub callback_id: Option<String>,
     pub result: Option<String>,
     pub error: Option<ErrorObject>,
 }
 
+impl std::fmt::Debug for CallbackDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallbackDetails")
+            .field("callback_id", &self.callback_id)
+            .field("result", &self.result.as_ref().map(|_| Redacted))
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
 /// The structure `CallbackFailedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallbackFailedDetails {
     pub error: EventError,
 }
 
 /// The structure `CallbackOptions`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallbackOptions {
     pub timeout_seconds: Option<i32>,
     pub heartbeat_timeout_seconds: Option<i32>,
 }
 
 /// The structure `CallbackStartedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallbackStartedDetails {
     pub callback_id: String,
     pub heartbeat_timeout: Option<i32>,
@@ -156,13 +167,13 @@ pub struct CallbackStartedDetails {
 }
 
 /// The structure `CallbackSucceededDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallbackSucceededDetails {
     pub result: EventResult,
 }
 
 /// The structure `CallbackTimedOutDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallbackTimedOutDetails {
     pub error: EventError,
 }
@@ -183,35 +194,35 @@ pub struct CapacityProvider {
 }
 
 /// The structure `CapacityProviderConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderConfig {
     pub lambda_managed_instances_capacity_provider_config: LambdaManagedInstancesCapacityProviderConfig,
 }
 
 /// The structure `CapacityProviderLoggingConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderLoggingConfig {
     pub system_log_level: Option<SystemLogLevel>,
     pub log_group: Option<String>,
 }
 
 /// The structure `CapacityProviderPermissionsConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderPermissionsConfig {
     pub capacity_provider_operator_role_arn: String,
 }
 
 open_enum! {
-/// The enumeration `CapacityProviderPredefinedMetricType`.
-CapacityProviderPredefinedMetricType {
-LambdaCapacityProviderAverageCPUUtilization = "LambdaCapacityProviderAverageCPUUtilization",
-LambdaCapacityProviderAverageGPUUtilization = "LambdaCapacityProviderAverageGPUUtilization",
-}
-printed "[LambdaCapacityProviderAverageGPUUtilization, LambdaCapacityProviderAverageCPUUtilization]"
+    /// The enumeration `CapacityProviderPredefinedMetricType`.
+    CapacityProviderPredefinedMetricType {
+        LambdaCapacityProviderAverageCPUUtilization = "LambdaCapacityProviderAverageCPUUtilization",
+        LambdaCapacityProviderAverageGPUUtilization = "LambdaCapacityProviderAverageGPUUtilization",
+    }
+    printed "[LambdaCapacityProviderAverageGPUUtilization, LambdaCapacityProviderAverageCPUUtilization]"
 }
 
 /// The structure `CapacityProviderScalingConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderScalingConfig {
     pub max_vcpu_count: Option<i32>,
     pub scaling_mode: Option<CapacityProviderScalingMode>,
@@ -219,53 +230,62 @@ pub struct CapacityProviderScalingConfig {
 }
 
 open_enum! {
-/// The enumeration `CapacityProviderScalingMode`.
-CapacityProviderScalingMode {
-Auto = "Auto",
-Manual = "Manual",
-}
-printed "[Manual, Auto]"
+    /// The enumeration `CapacityProviderScalingMode`.
+    CapacityProviderScalingMode {
+        Auto = "Auto",
+        Manual = "Manual",
+    }
+    printed "[Manual, Auto]"
 }
 
 open_enum! {
-/// The enumeration `CapacityProviderState`.
-CapacityProviderState {
-Pending = "Pending",
-Active = "Active",
-Failed = "Failed",
-Deleting = "Deleting",
-}
-printed "[Failed, Active, Pending, Deleting]"
+    /// The enumeration `CapacityProviderState`.
+    CapacityProviderState {
+        Pending = "Pending",
+        Active = "Active",
+        Failed = "Failed",
+        Deleting = "Deleting",
+    }
+    printed "[Failed, Active, Pending, Deleting]"
 }
 
 /// The structure `CapacityProviderTelemetryConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderTelemetryConfig {
     pub logging_config: Option<CapacityProviderLoggingConfig>,
 }
 
 /// The structure `CapacityProviderVpcConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderVpcConfig {
     pub subnet_ids: Vec<String>,
     pub security_group_ids: Vec<String>,
 }
 
 /// The structure `ChainedInvokeDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ChainedInvokeDetails {
     pub result: Option<String>,
     pub error: Option<ErrorObject>,
 }
 
+impl std::fmt::Debug for ChainedInvokeDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChainedInvokeDetails")
+            .field("result", &self.result.as_ref().map(|_| Redacted))
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
 /// The structure `ChainedInvokeFailedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChainedInvokeFailedDetails {
     pub error: EventError,
 }
 
 /// The structure `ChainedInvokeOptions`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChainedInvokeOptions {
     pub function_name: String,
     pub tenant_id: Option<String>,
@@ -273,7 +293,7 @@ pub struct ChainedInvokeOptions {
 }
 
 /// The structure `ChainedInvokeStartedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChainedInvokeStartedDetails {
     pub function_name: String,
     pub tenant_id: Option<String>,
@@ -283,25 +303,25 @@ pub struct ChainedInvokeStartedDetails {
 }
 
 /// The structure `ChainedInvokeStoppedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChainedInvokeStoppedDetails {
     pub error: EventError,
 }
 
 /// The structure `ChainedInvokeSucceededDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChainedInvokeSucceededDetails {
     pub result: EventResult,
 }
 
 /// The structure `ChainedInvokeTimedOutDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChainedInvokeTimedOutDetails {
     pub error: EventError,
 }
 
 /// The structure `CheckpointDurableExecutionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CheckpointDurableExecutionRequest {
     pub durable_execution_arn: String,
     pub checkpoint_token: String,
@@ -310,21 +330,21 @@ pub struct CheckpointDurableExecutionRequest {
 }
 
 /// The structure `CheckpointDurableExecutionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CheckpointDurableExecutionResponse {
     pub checkpoint_token: Option<String>,
     pub new_execution_state: CheckpointUpdatedExecutionState,
 }
 
 /// The structure `CheckpointUpdatedExecutionState`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CheckpointUpdatedExecutionState {
     pub operations: Option<Vec<DurableOperation>>,
     pub next_marker: Option<String>,
 }
 
 /// The structure `CodeSigningConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeSigningConfig {
     pub code_signing_config_id: String,
     pub code_signing_config_arn: String,
@@ -335,58 +355,68 @@ pub struct CodeSigningConfig {
 }
 
 /// The structure `CodeSigningPolicies`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeSigningPolicies {
     pub untrusted_artifact_on_deployment: Option<CodeSigningPolicy>,
 }
 
 open_enum! {
-/// The enumeration `CodeSigningPolicy`.
-CodeSigningPolicy {
-Warn = "Warn",
-Enforce = "Enforce",
-}
-printed "[Warn, Enforce]"
+    /// The enumeration `CodeSigningPolicy`.
+    CodeSigningPolicy {
+        Warn = "Warn",
+        Enforce = "Enforce",
+    }
+    printed "[Warn, Enforce]"
 }
 
 /// The structure `Concurrency`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Concurrency {
     pub reserved_concurrent_executions: Option<i32>,
 }
 
 /// The structure `ContextDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ContextDetails {
     pub replay_children: Option<bool>,
     pub result: Option<String>,
     pub error: Option<ErrorObject>,
 }
 
+impl std::fmt::Debug for ContextDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ContextDetails")
+            .field("replay_children", &self.replay_children)
+            .field("result", &self.result.as_ref().map(|_| Redacted))
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
 /// The structure `ContextFailedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContextFailedDetails {
     pub error: EventError,
 }
 
 /// The structure `ContextOptions`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContextOptions {
     pub replay_children: Option<bool>,
 }
 
 /// The structure `ContextStartedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContextStartedDetails {}
 
 /// The structure `ContextSucceededDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContextSucceededDetails {
     pub result: EventResult,
 }
 
 /// The structure `Cors`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cors {
     pub allow_credentials: Option<bool>,
     pub allow_headers: Option<Vec<String>>,
@@ -397,7 +427,7 @@ pub struct Cors {
 }
 
 /// The structure `CreateAliasRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateAliasRequest {
     pub function_name: String,
     pub name: String,
@@ -407,7 +437,7 @@ pub struct CreateAliasRequest {
 }
 
 /// The structure `CreateCapacityProviderRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateCapacityProviderRequest {
     pub capacity_provider_name: String,
     pub vpc_config: CapacityProviderVpcConfig,
@@ -427,7 +457,7 @@ pub struct CreateCapacityProviderResponse {
 }
 
 /// The structure `CreateCodeSigningConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateCodeSigningConfigRequest {
     pub description: Option<String>,
     pub allowed_publishers: AllowedPublishers,
@@ -436,13 +466,13 @@ pub struct CreateCodeSigningConfigRequest {
 }
 
 /// The structure `CreateCodeSigningConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateCodeSigningConfigResponse {
     pub code_signing_config: CodeSigningConfig,
 }
 
 /// The structure `CreateEventSourceMappingRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateEventSourceMappingRequest {
     pub event_source_arn: Option<String>,
     pub function_name: String,
@@ -475,7 +505,7 @@ pub struct CreateEventSourceMappingRequest {
 }
 
 /// The structure `CreateFunctionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateFunctionRequest {
     pub function_name: String,
     pub runtime: Option<Runtime>,
@@ -531,20 +561,20 @@ pub struct CreateFunctionUrlConfigResponse {
 }
 
 /// The structure `DeadLetterConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeadLetterConfig {
     pub target_arn: Option<String>,
 }
 
 /// The structure `DeleteAliasRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAliasRequest {
     pub function_name: String,
     pub name: String,
 }
 
 /// The structure `DeleteCapacityProviderRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteCapacityProviderRequest {
     pub capacity_provider_name: String,
 }
@@ -556,112 +586,112 @@ pub struct DeleteCapacityProviderResponse {
 }
 
 /// The structure `DeleteCodeSigningConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteCodeSigningConfigRequest {
     pub code_signing_config_arn: String,
 }
 
 /// The structure `DeleteCodeSigningConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteCodeSigningConfigResponse {}
 
 /// The structure `DeleteDurableExecutionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteDurableExecutionRequest {
     pub durable_execution_arn: String,
 }
 
 /// The structure `DeleteDurableExecutionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteDurableExecutionResponse {
     pub deletion_request_timestamp: Timestamp,
 }
 
 /// The structure `DeleteEventSourceMappingRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteEventSourceMappingRequest {
     pub uuid: String,
 }
 
 /// The structure `DeleteFunctionCodeSigningConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionCodeSigningConfigRequest {
     pub function_name: String,
 }
 
 /// The structure `DeleteFunctionConcurrencyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionConcurrencyRequest {
     pub function_name: String,
 }
 
 /// The structure `DeleteFunctionEventInvokeConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionEventInvokeConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
 }
 
 /// The structure `DeleteFunctionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
 }
 
 /// The structure `DeleteFunctionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionResponse {
     pub status_code: Option<i32>,
 }
 
 /// The structure `DeleteFunctionUrlConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionUrlConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
 }
 
 /// The structure `DeleteLayerVersionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteLayerVersionRequest {
     pub layer_name: String,
     pub version_number: i64,
 }
 
 /// The structure `DeleteProvisionedConcurrencyConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteProvisionedConcurrencyConfigRequest {
     pub function_name: String,
     pub qualifier: String,
 }
 
 /// The structure `DeleteResourcePolicyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteResourcePolicyRequest {
     pub resource_arn: String,
     pub revision_id: Option<String>,
 }
 
 /// The structure `DestinationConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DestinationConfig {
     pub on_success: Option<OnSuccess>,
     pub on_failure: Option<OnFailure>,
 }
 
 open_enum! {
-/// The enumeration `DirectS3Read`.
-DirectS3Read {
-Enabled = "ENABLED",
-Disabled = "DISABLED",
-Auto = "AUTO",
-}
-printed "[DISABLED, AUTO, ENABLED]"
+    /// The enumeration `DirectS3Read`.
+    DirectS3Read {
+        Enabled = "ENABLED",
+        Disabled = "DISABLED",
+        Auto = "AUTO",
+    }
+    printed "[DISABLED, AUTO, ENABLED]"
 }
 
 /// The structure `DocumentDBEventSourceConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DocumentDBEventSourceConfig {
     pub database_name: Option<String>,
     pub collection_name: Option<String>,
@@ -669,7 +699,7 @@ pub struct DocumentDBEventSourceConfig {
 }
 
 /// The structure `DurableConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DurableConfig {
     pub kms_key_arn: Option<String>,
     pub retention_period_in_days: Option<i32>,
@@ -677,41 +707,65 @@ pub struct DurableConfig {
 }
 
 open_enum! {
-/// The enumeration `EndPointType`.
-EndPointType {
-KafkaBootstrapServers = "KAFKA_BOOTSTRAP_SERVERS",
-}
-printed "[KAFKA_BOOTSTRAP_SERVERS]"
+    /// The enumeration `EndPointType`.
+    EndPointType {
+        KafkaBootstrapServers = "KAFKA_BOOTSTRAP_SERVERS",
+    }
+    printed "[KAFKA_BOOTSTRAP_SERVERS]"
 }
 
 /// The structure `Environment`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Environment {
     pub variables: Option<BTreeMap<String, String>>,
 }
 
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment").field("variables", &self.variables.as_ref().map(|_| Redacted)).finish()
+    }
+}
+
 /// The structure `EnvironmentError`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EnvironmentError {
     pub error_code: Option<String>,
     pub message: Option<String>,
 }
 
+impl std::fmt::Debug for EnvironmentError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnvironmentError")
+            .field("error_code", &self.error_code)
+            .field("message", &self.message.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `EnvironmentResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EnvironmentResponse {
     pub variables: Option<BTreeMap<String, String>>,
     pub error: Option<EnvironmentError>,
 }
 
+impl std::fmt::Debug for EnvironmentResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnvironmentResponse")
+            .field("variables", &self.variables.as_ref().map(|_| Redacted))
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
 /// The structure `EphemeralStorage`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EphemeralStorage {
     pub size: i32,
 }
 
 /// The structure `ErrorObject`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ErrorObject {
     pub error_message: Option<String>,
     pub error_type: Option<String>,
@@ -719,8 +773,19 @@ pub struct ErrorObject {
     pub stack_trace: Option<Vec<String>>,
 }
 
+impl std::fmt::Debug for ErrorObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ErrorObject")
+            .field("error_message", &self.error_message.as_ref().map(|_| Redacted))
+            .field("error_type", &self.error_type.as_ref().map(|_| Redacted))
+            .field("error_data", &self.error_data.as_ref().map(|_| Redacted))
+            .field("stack_trace", &self.stack_trace.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `Event`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DurableEvent {
     pub event_type: Option<DurableEventType>,
     pub sub_type: Option<String>,
@@ -758,42 +823,78 @@ pub struct DurableEvent {
 }
 
 /// The structure `EventError`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventError {
     pub payload: Option<ErrorObject>,
     pub truncated: Option<bool>,
 }
 
 /// The structure `EventInput`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EventInput {
     pub payload: Option<String>,
     pub truncated: Option<bool>,
 }
 
+impl std::fmt::Debug for EventInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventInput")
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
 /// The structure `EventPauseReason`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EventPauseReason {
     pub payload: Option<String>,
     pub truncated: Option<bool>,
 }
 
+impl std::fmt::Debug for EventPauseReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventPauseReason")
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
 /// The structure `EventResult`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EventResult {
     pub payload: Option<String>,
     pub truncated: Option<bool>,
 }
 
+impl std::fmt::Debug for EventResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventResult")
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
 /// The structure `EventResumeReason`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EventResumeReason {
     pub payload: Option<String>,
     pub truncated: Option<bool>,
 }
 
+impl std::fmt::Debug for EventResumeReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventResumeReason")
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
 /// The structure `EventSourceMappingConfiguration`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSourceMappingConfiguration {
     pub uuid: Option<String>,
     pub starting_position: Option<EventSourcePosition>,
@@ -831,78 +932,78 @@ pub struct EventSourceMappingConfiguration {
 }
 
 /// The structure `EventSourceMappingLoggingConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSourceMappingLoggingConfig {
     pub system_log_level: Option<EventSourceMappingSystemLogLevel>,
 }
 
 open_enum! {
-/// The enumeration `EventSourceMappingMetric`.
-EventSourceMappingMetric {
-EventCount = "EventCount",
-ErrorCount = "ErrorCount",
-KafkaMetrics = "KafkaMetrics",
-}
-printed "[EventCount, ErrorCount, KafkaMetrics]"
+    /// The enumeration `EventSourceMappingMetric`.
+    EventSourceMappingMetric {
+        EventCount = "EventCount",
+        ErrorCount = "ErrorCount",
+        KafkaMetrics = "KafkaMetrics",
+    }
+    printed "[EventCount, ErrorCount, KafkaMetrics]"
 }
 
 /// The structure `EventSourceMappingMetricsConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSourceMappingMetricsConfig {
     pub metrics: Option<Vec<EventSourceMappingMetric>>,
 }
 
 open_enum! {
-/// The enumeration `EventSourceMappingSystemLogLevel`.
-EventSourceMappingSystemLogLevel {
-Debug = "DEBUG",
-Info = "INFO",
-Warn = "WARN",
-}
-printed "[INFO, DEBUG, WARN]"
-}
-
-open_enum! {
-/// The enumeration `EventSourcePosition`.
-EventSourcePosition {
-TrimHorizon = "TRIM_HORIZON",
-Latest = "LATEST",
-AtTimestamp = "AT_TIMESTAMP",
-}
-printed "[LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
+    /// The enumeration `EventSourceMappingSystemLogLevel`.
+    EventSourceMappingSystemLogLevel {
+        Debug = "DEBUG",
+        Info = "INFO",
+        Warn = "WARN",
+    }
+    printed "[INFO, DEBUG, WARN]"
 }
 
 open_enum! {
-/// The enumeration `EventType`.
-DurableEventType {
-ExecutionStarted = "ExecutionStarted",
-ExecutionSucceeded = "ExecutionSucceeded",
-ExecutionFailed = "ExecutionFailed",
-ExecutionTimedOut = "ExecutionTimedOut",
-ExecutionStopped = "ExecutionStopped",
-ContextStarted = "ContextStarted",
-ContextSucceeded = "ContextSucceeded",
-ContextFailed = "ContextFailed",
-WaitStarted = "WaitStarted",
-WaitSucceeded = "WaitSucceeded",
-WaitCancelled = "WaitCancelled",
-StepStarted = "StepStarted",
-StepSucceeded = "StepSucceeded",
-StepFailed = "StepFailed",
-ChainedInvokeStarted = "ChainedInvokeStarted",
-ChainedInvokeSucceeded = "ChainedInvokeSucceeded",
-ChainedInvokeFailed = "ChainedInvokeFailed",
-ChainedInvokeTimedOut = "ChainedInvokeTimedOut",
-ChainedInvokeStopped = "ChainedInvokeStopped",
-CallbackStarted = "CallbackStarted",
-CallbackSucceeded = "CallbackSucceeded",
-CallbackFailed = "CallbackFailed",
-CallbackTimedOut = "CallbackTimedOut",
-InvocationCompleted = "InvocationCompleted",
-ExecutionPaused = "ExecutionPaused",
-ExecutionResumed = "ExecutionResumed",
+    /// The enumeration `EventSourcePosition`.
+    EventSourcePosition {
+        TrimHorizon = "TRIM_HORIZON",
+        Latest = "LATEST",
+        AtTimestamp = "AT_TIMESTAMP",
+    }
+    printed "[LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
 }
-printed "[InvocationCompleted, ChainedInvokeTimedOut, ContextSucceeded, ChainedInvokeFailed, ExecutionTimedOut, ContextFailed, StepFailed, ChainedInvokeSucceeded, CallbackStarted, StepStarted, ChainedInvokeStopped, WaitStarted, ChainedInvokeStarted, ExecutionResumed, ExecutionStopped, WaitSucceeded, ExecutionStarted, ExecutionSucceeded, StepSucceeded, CallbackSucceeded, CallbackFailed, ExecutionPaused, ContextStarted, WaitCancelled, ExecutionFailed, CallbackTimedOut]"
+
+open_enum! {
+    /// The enumeration `EventType`.
+    DurableEventType {
+        ExecutionStarted = "ExecutionStarted",
+        ExecutionSucceeded = "ExecutionSucceeded",
+        ExecutionFailed = "ExecutionFailed",
+        ExecutionTimedOut = "ExecutionTimedOut",
+        ExecutionStopped = "ExecutionStopped",
+        ContextStarted = "ContextStarted",
+        ContextSucceeded = "ContextSucceeded",
+        ContextFailed = "ContextFailed",
+        WaitStarted = "WaitStarted",
+        WaitSucceeded = "WaitSucceeded",
+        WaitCancelled = "WaitCancelled",
+        StepStarted = "StepStarted",
+        StepSucceeded = "StepSucceeded",
+        StepFailed = "StepFailed",
+        ChainedInvokeStarted = "ChainedInvokeStarted",
+        ChainedInvokeSucceeded = "ChainedInvokeSucceeded",
+        ChainedInvokeFailed = "ChainedInvokeFailed",
+        ChainedInvokeTimedOut = "ChainedInvokeTimedOut",
+        ChainedInvokeStopped = "ChainedInvokeStopped",
+        CallbackStarted = "CallbackStarted",
+        CallbackSucceeded = "CallbackSucceeded",
+        CallbackFailed = "CallbackFailed",
+        CallbackTimedOut = "CallbackTimedOut",
+        InvocationCompleted = "InvocationCompleted",
+        ExecutionPaused = "ExecutionPaused",
+        ExecutionResumed = "ExecutionResumed",
+    }
+    printed "[InvocationCompleted, ChainedInvokeTimedOut, ContextSucceeded, ChainedInvokeFailed, ExecutionTimedOut, ContextFailed, StepFailed, ChainedInvokeSucceeded, CallbackStarted, StepStarted, ChainedInvokeStopped, WaitStarted, ChainedInvokeStarted, ExecutionResumed, ExecutionStopped, WaitSucceeded, ExecutionStarted, ExecutionSucceeded, StepSucceeded, CallbackSucceeded, CallbackFailed, ExecutionPaused, ContextStarted, WaitCancelled, ExecutionFailed, CallbackTimedOut]"
 }
 
 /// The structure `Execution`.
@@ -918,19 +1019,27 @@ pub struct Execution {
 }
 
 /// The structure `ExecutionDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ExecutionDetails {
     pub input_payload: Option<String>,
 }
 
+impl std::fmt::Debug for ExecutionDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExecutionDetails")
+            .field("input_payload", &self.input_payload.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `ExecutionFailedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionFailedDetails {
     pub error: EventError,
 }
 
 /// The structure `ExecutionPausedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionPausedDetails {
     pub pause_request_timestamp: Timestamp,
     pub reason: Option<EventPauseReason>,
@@ -938,54 +1047,54 @@ pub struct ExecutionPausedDetails {
 }
 
 /// The structure `ExecutionResumedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionResumedDetails {
     pub resume_request_timestamp: Timestamp,
     pub reason: Option<EventResumeReason>,
 }
 
 /// The structure `ExecutionStartedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionStartedDetails {
     pub input: EventInput,
     pub execution_timeout: i32,
 }
 
 open_enum! {
-/// The enumeration `ExecutionStatus`.
-ExecutionStatus {
-Running = "RUNNING",
-Succeeded = "SUCCEEDED",
-Failed = "FAILED",
-TimedOut = "TIMED_OUT",
-Stopped = "STOPPED",
-Deleting = "DELETING",
-Pausing = "PAUSING",
-Paused = "PAUSED",
-}
-printed "[PAUSING, RUNNING, DELETING, PAUSED, FAILED, TIMED_OUT, STOPPED, SUCCEEDED]"
+    /// The enumeration `ExecutionStatus`.
+    ExecutionStatus {
+        Running = "RUNNING",
+        Succeeded = "SUCCEEDED",
+        Failed = "FAILED",
+        TimedOut = "TIMED_OUT",
+        Stopped = "STOPPED",
+        Deleting = "DELETING",
+        Pausing = "PAUSING",
+        Paused = "PAUSED",
+    }
+    printed "[PAUSING, RUNNING, DELETING, PAUSED, FAILED, TIMED_OUT, STOPPED, SUCCEEDED]"
 }
 
 /// The structure `ExecutionStoppedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionStoppedDetails {
     pub error: EventError,
 }
 
 /// The structure `ExecutionSucceededDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionSucceededDetails {
     pub result: EventResult,
 }
 
 /// The structure `ExecutionTimedOutDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionTimedOutDetails {
     pub error: Option<EventError>,
 }
 
 /// The structure `FileSystemConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileSystemConfig {
     pub arn: String,
     pub local_mount_path: String,
@@ -993,35 +1102,35 @@ pub struct FileSystemConfig {
 }
 
 /// The structure `Filter`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     pub pattern: Option<String>,
 }
 
 /// The structure `FilterCriteria`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterCriteria {
     pub filters: Option<Vec<Filter>>,
 }
 
 /// The structure `FilterCriteriaError`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterCriteriaError {
     pub error_code: Option<String>,
     pub message: Option<String>,
 }
 
 open_enum! {
-/// The enumeration `FullDocument`.
-FullDocument {
-UpdateLookup = "UpdateLookup",
-Default = "Default",
-}
-printed "[UpdateLookup, Default]"
+    /// The enumeration `FullDocument`.
+    FullDocument {
+        UpdateLookup = "UpdateLookup",
+        Default = "Default",
+    }
+    printed "[UpdateLookup, Default]"
 }
 
 /// The structure `FunctionCode`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct FunctionCode {
     pub zip_file: Option<Bytes>,
     pub s3_bucket: Option<String>,
@@ -1032,8 +1141,22 @@ pub struct FunctionCode {
     pub source_kms_key_arn: Option<String>,
 }
 
+impl std::fmt::Debug for FunctionCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FunctionCode")
+            .field("zip_file", &self.zip_file.as_ref().map(|_| Redacted))
+            .field("s3_bucket", &self.s3_bucket)
+            .field("s3_key", &self.s3_key)
+            .field("s3_object_version", &self.s3_object_version)
+            .field("s3_object_storage_mode", &self.s3_object_storage_mode)
+            .field("image_uri", &self.image_uri)
+            .field("source_kms_key_arn", &self.source_kms_key_arn)
+            .finish()
+    }
+}
+
 /// The structure `FunctionCodeLocation`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionCodeLocation {
     pub repository_type: Option<String>,
     pub location: Option<String>,
@@ -1045,14 +1168,23 @@ pub struct FunctionCodeLocation {
 }
 
 /// The structure `FunctionCodeLocationError`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct FunctionCodeLocationError {
     pub error_code: Option<String>,
     pub message: Option<String>,
 }
 
+impl std::fmt::Debug for FunctionCodeLocationError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FunctionCodeLocationError")
+            .field("error_code", &self.error_code)
+            .field("message", &self.message.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `FunctionConfiguration`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionConfiguration {
     pub function_name: Option<String>,
     pub function_arn: Option<String>,
@@ -1099,7 +1231,7 @@ pub struct FunctionConfiguration {
 }
 
 /// The structure `FunctionEventInvokeConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionEventInvokeConfig {
     pub last_modified: Option<Timestamp>,
     pub function_arn: Option<String>,
@@ -1109,34 +1241,34 @@ pub struct FunctionEventInvokeConfig {
 }
 
 open_enum! {
-/// The enumeration `FunctionResponseType`.
-FunctionResponseType {
-ReportBatchItemFailures = "ReportBatchItemFailures",
-}
-printed "[ReportBatchItemFailures]"
+    /// The enumeration `FunctionResponseType`.
+    FunctionResponseType {
+        ReportBatchItemFailures = "ReportBatchItemFailures",
+    }
+    printed "[ReportBatchItemFailures]"
 }
 
 /// The structure `FunctionRuntimeConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionRuntimeConfig {
     pub runtime_arn: String,
     pub runtime_alias: String,
 }
 
 /// The structure `FunctionScalingConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionScalingConfig {
     pub min_execution_environments: Option<i32>,
     pub max_execution_environments: Option<i32>,
 }
 
 open_enum! {
-/// The enumeration `FunctionUrlAuthType`.
-FunctionUrlAuthType {
-None = "NONE",
-AwsIam = "AWS_IAM",
-}
-printed "[AWS_IAM, NONE]"
+    /// The enumeration `FunctionUrlAuthType`.
+    FunctionUrlAuthType {
+        None = "NONE",
+        AwsIam = "AWS_IAM",
+    }
+    printed "[AWS_IAM, NONE]"
 }
 
 /// The structure `FunctionUrlConfig`.
@@ -1152,19 +1284,19 @@ pub struct FunctionUrlConfig {
 }
 
 open_enum! {
-/// The enumeration `FunctionVersion`.
-FunctionVersion {
-All = "ALL",
-}
-printed "[ALL]"
+    /// The enumeration `FunctionVersion`.
+    FunctionVersion {
+        All = "ALL",
+    }
+    printed "[ALL]"
 }
 
 open_enum! {
-/// The enumeration `FunctionVersionLatestPublished`.
-FunctionVersionLatestPublished {
-LatestPublished = "LATEST_PUBLISHED",
-}
-printed "[LATEST_PUBLISHED]"
+    /// The enumeration `FunctionVersionLatestPublished`.
+    FunctionVersionLatestPublished {
+        LatestPublished = "LATEST_PUBLISHED",
+    }
+    printed "[LATEST_PUBLISHED]"
 }
 
 /// The structure `FunctionVersionsByCapacityProviderListItem`.
@@ -1175,25 +1307,25 @@ pub struct FunctionVersionsByCapacityProviderListItem {
 }
 
 /// The structure `GetAccountSettingsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAccountSettingsRequest {}
 
 /// The structure `GetAccountSettingsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAccountSettingsResponse {
     pub account_limit: Option<AccountLimit>,
     pub account_usage: Option<AccountUsage>,
 }
 
 /// The structure `GetAliasRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAliasRequest {
     pub function_name: String,
     pub name: String,
 }
 
 /// The structure `GetCapacityProviderRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetCapacityProviderRequest {
     pub capacity_provider_name: String,
 }
@@ -1205,19 +1337,19 @@ pub struct GetCapacityProviderResponse {
 }
 
 /// The structure `GetCodeSigningConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetCodeSigningConfigRequest {
     pub code_signing_config_arn: String,
 }
 
 /// The structure `GetCodeSigningConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetCodeSigningConfigResponse {
     pub code_signing_config: CodeSigningConfig,
 }
 
 /// The structure `GetDurableExecutionHistoryRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDurableExecutionHistoryRequest {
     pub durable_execution_arn: String,
     pub include_execution_data: Option<bool>,
@@ -1227,21 +1359,21 @@ pub struct GetDurableExecutionHistoryRequest {
 }
 
 /// The structure `GetDurableExecutionHistoryResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDurableExecutionHistoryResponse {
     pub events: Vec<DurableEvent>,
     pub next_marker: Option<String>,
 }
 
 /// The structure `GetDurableExecutionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDurableExecutionRequest {
     pub durable_execution_arn: String,
     pub include_execution_data: Option<bool>,
 }
 
 /// The structure `GetDurableExecutionResponse`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct GetDurableExecutionResponse {
     pub durable_execution_arn: String,
     pub durable_execution_name: String,
@@ -1260,8 +1392,30 @@ pub struct GetDurableExecutionResponse {
     pub expected_execution_timeout_timestamp: Option<Timestamp>,
 }
 
+impl std::fmt::Debug for GetDurableExecutionResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetDurableExecutionResponse")
+            .field("durable_execution_arn", &self.durable_execution_arn)
+            .field("durable_execution_name", &self.durable_execution_name)
+            .field("function_arn", &self.function_arn)
+            .field("input_payload", &self.input_payload.as_ref().map(|_| Redacted))
+            .field("result", &self.result.as_ref().map(|_| Redacted))
+            .field("error", &self.error)
+            .field("start_timestamp", &self.start_timestamp)
+            .field("status", &self.status)
+            .field("end_timestamp", &self.end_timestamp)
+            .field("version", &self.version)
+            .field("trace_header", &self.trace_header)
+            .field("execution_data_included", &self.execution_data_included)
+            .field("durable_config", &self.durable_config)
+            .field("pause_details", &self.pause_details)
+            .field("expected_execution_timeout_timestamp", &self.expected_execution_timeout_timestamp)
+            .finish()
+    }
+}
+
 /// The structure `GetDurableExecutionStateRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDurableExecutionStateRequest {
     pub durable_execution_arn: String,
     pub checkpoint_token: String,
@@ -1270,78 +1424,78 @@ pub struct GetDurableExecutionStateRequest {
 }
 
 /// The structure `GetDurableExecutionStateResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDurableExecutionStateResponse {
     pub operations: Vec<DurableOperation>,
     pub next_marker: Option<String>,
 }
 
 /// The structure `GetEventSourceMappingRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetEventSourceMappingRequest {
     pub uuid: String,
 }
 
 /// The structure `GetFunctionCodeSigningConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionCodeSigningConfigRequest {
     pub function_name: String,
 }
 
 /// The structure `GetFunctionCodeSigningConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionCodeSigningConfigResponse {
     pub code_signing_config_arn: String,
     pub function_name: String,
 }
 
 /// The structure `GetFunctionConcurrencyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionConcurrencyRequest {
     pub function_name: String,
 }
 
 /// The structure `GetFunctionConcurrencyResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionConcurrencyResponse {
     pub reserved_concurrent_executions: Option<i32>,
 }
 
 /// The structure `GetFunctionConfigurationRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionConfigurationRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
 }
 
 /// The structure `GetFunctionEventInvokeConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionEventInvokeConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
 }
 
 /// The structure `GetFunctionRecursionConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionRecursionConfigRequest {
     pub function_name: String,
 }
 
 /// The structure `GetFunctionRecursionConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionRecursionConfigResponse {
     pub recursive_loop: Option<RecursiveLoop>,
 }
 
 /// The structure `GetFunctionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
 }
 
 /// The structure `GetFunctionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionResponse {
     pub configuration: Option<FunctionConfiguration>,
     pub code: Option<FunctionCodeLocation>,
@@ -1351,14 +1505,14 @@ pub struct GetFunctionResponse {
 }
 
 /// The structure `GetFunctionScalingConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionScalingConfigRequest {
     pub function_name: String,
     pub qualifier: String,
 }
 
 /// The structure `GetFunctionScalingConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionScalingConfigResponse {
     pub function_arn: Option<String>,
     pub applied_function_scaling_config: Option<FunctionScalingConfig>,
@@ -1366,7 +1520,7 @@ pub struct GetFunctionScalingConfigResponse {
 }
 
 /// The structure `GetFunctionUrlConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionUrlConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -1385,34 +1539,34 @@ pub struct GetFunctionUrlConfigResponse {
 }
 
 /// The structure `GetLayerVersionByArnRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLayerVersionByArnRequest {
     pub arn: String,
 }
 
 /// The structure `GetLayerVersionPolicyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLayerVersionPolicyRequest {
     pub layer_name: String,
     pub version_number: i64,
 }
 
 /// The structure `GetLayerVersionPolicyResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLayerVersionPolicyResponse {
     pub policy: Option<String>,
     pub revision_id: Option<String>,
 }
 
 /// The structure `GetLayerVersionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLayerVersionRequest {
     pub layer_name: String,
     pub version_number: i64,
 }
 
 /// The structure `GetLayerVersionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLayerVersionResponse {
     pub content: Option<LayerVersionContentOutput>,
     pub layer_arn: Option<String>,
@@ -1426,28 +1580,28 @@ pub struct GetLayerVersionResponse {
 }
 
 /// The structure `GetPolicyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
 }
 
 /// The structure `GetPolicyResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyResponse {
     pub policy: Option<String>,
     pub revision_id: Option<String>,
 }
 
 /// The structure `GetProvisionedConcurrencyConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetProvisionedConcurrencyConfigRequest {
     pub function_name: String,
     pub qualifier: String,
 }
 
 /// The structure `GetProvisionedConcurrencyConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetProvisionedConcurrencyConfigResponse {
     pub requested_provisioned_concurrent_executions: Option<i32>,
     pub available_provisioned_concurrent_executions: Option<i32>,
@@ -1458,27 +1612,27 @@ pub struct GetProvisionedConcurrencyConfigResponse {
 }
 
 /// The structure `GetResourcePolicyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetResourcePolicyRequest {
     pub resource_arn: String,
 }
 
 /// The structure `GetResourcePolicyResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetResourcePolicyResponse {
     pub policy: Option<String>,
     pub revision_id: Option<String>,
 }
 
 /// The structure `GetRuntimeManagementConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRuntimeManagementConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
 }
 
 /// The structure `GetRuntimeManagementConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRuntimeManagementConfigResponse {
     pub update_runtime_on: Option<UpdateRuntimeOn>,
     pub function_arn: Option<String>,
@@ -1486,7 +1640,7 @@ pub struct GetRuntimeManagementConfigResponse {
 }
 
 /// The structure `ImageConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageConfig {
     pub entry_point: Option<Vec<String>>,
     pub command: Option<Vec<String>>,
@@ -1494,21 +1648,30 @@ pub struct ImageConfig {
 }
 
 /// The structure `ImageConfigError`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ImageConfigError {
     pub error_code: Option<String>,
     pub message: Option<String>,
 }
 
+impl std::fmt::Debug for ImageConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageConfigError")
+            .field("error_code", &self.error_code)
+            .field("message", &self.message.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `ImageConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageConfigResponse {
     pub image_config: Option<ImageConfig>,
     pub error: Option<ImageConfigError>,
 }
 
 /// The structure `InstanceRequirements`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceRequirements {
     pub architectures: Option<Vec<Architecture>>,
     pub allowed_instance_types: Option<Vec<String>>,
@@ -1516,7 +1679,7 @@ pub struct InstanceRequirements {
 }
 
 /// The structure `InvocationCompletedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvocationCompletedDetails {
     pub start_timestamp: Timestamp,
     pub end_timestamp: Timestamp,
@@ -1525,7 +1688,7 @@ pub struct InvocationCompletedDetails {
 }
 
 /// The structure `InvocationRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct InvokeRequest {
     pub function_name: String,
     pub invocation_type: Option<InvocationType>,
@@ -1537,8 +1700,23 @@ pub struct InvokeRequest {
     pub tenant_id: Option<String>,
 }
 
+impl std::fmt::Debug for InvokeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvokeRequest")
+            .field("function_name", &self.function_name)
+            .field("invocation_type", &self.invocation_type)
+            .field("log_type", &self.log_type)
+            .field("client_context", &self.client_context)
+            .field("durable_execution_name", &self.durable_execution_name)
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .field("qualifier", &self.qualifier)
+            .field("tenant_id", &self.tenant_id)
+            .finish()
+    }
+}
+
 /// The structure `InvocationResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct InvokeResponse {
     pub status_code: Option<i32>,
     pub function_error: Option<String>,
@@ -1548,46 +1726,76 @@ pub struct InvokeResponse {
     pub durable_execution_arn: Option<String>,
 }
 
-open_enum! {
-/// The enumeration `InvocationType`.
-InvocationType {
-Event = "Event",
-RequestResponse = "RequestResponse",
-DryRun = "DryRun",
+impl std::fmt::Debug for InvokeResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvokeResponse")
+            .field("status_code", &self.status_code)
+            .field("function_error", &self.function_error)
+            .field("log_result", &self.log_result)
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .field("executed_version", &self.executed_version)
+            .field("durable_execution_arn", &self.durable_execution_arn)
+            .finish()
+    }
 }
-printed "[DryRun, RequestResponse, Event]"
+
+open_enum! {
+    /// The enumeration `InvocationType`.
+    InvocationType {
+        Event = "Event",
+        RequestResponse = "RequestResponse",
+        DryRun = "DryRun",
+    }
+    printed "[DryRun, RequestResponse, Event]"
 }
 
 /// The structure `InvokeAsyncRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct InvokeAsyncRequest {
     pub function_name: String,
     pub invoke_args: Bytes,
 }
 
+impl std::fmt::Debug for InvokeAsyncRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvokeAsyncRequest")
+            .field("function_name", &self.function_name)
+            .field("invoke_args", &Redacted)
+            .finish()
+    }
+}
+
 /// The structure `InvokeAsyncResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvokeAsyncResponse {
     pub status: Option<i32>,
 }
 
 open_enum! {
-/// The enumeration `InvokeMode`.
-InvokeMode {
-Buffered = "BUFFERED",
-ResponseStream = "RESPONSE_STREAM",
-}
-printed "[RESPONSE_STREAM, BUFFERED]"
+    /// The enumeration `InvokeMode`.
+    InvokeMode {
+        Buffered = "BUFFERED",
+        ResponseStream = "RESPONSE_STREAM",
+    }
+    printed "[RESPONSE_STREAM, BUFFERED]"
 }
 
 /// The structure `InvokeResponseStreamUpdate`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct InvokeResponseStreamUpdate {
     pub payload: Option<Bytes>,
 }
 
+impl std::fmt::Debug for InvokeResponseStreamUpdate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvokeResponseStreamUpdate")
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `InvokeWithResponseStreamCompleteEvent`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvokeWithResponseStreamCompleteEvent {
     pub error_code: Option<String>,
     pub error_details: Option<String>,
@@ -1595,7 +1803,7 @@ pub struct InvokeWithResponseStreamCompleteEvent {
 }
 
 /// The structure `InvokeWithResponseStreamRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct InvokeWithResponseStreamRequest {
     pub function_name: String,
     pub log_type: Option<LogType>,
@@ -1606,8 +1814,22 @@ pub struct InvokeWithResponseStreamRequest {
     pub invocation_type: Option<ResponseStreamingInvocationType>,
 }
 
+impl std::fmt::Debug for InvokeWithResponseStreamRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvokeWithResponseStreamRequest")
+            .field("function_name", &self.function_name)
+            .field("log_type", &self.log_type)
+            .field("client_context", &self.client_context)
+            .field("qualifier", &self.qualifier)
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .field("tenant_id", &self.tenant_id)
+            .field("invocation_type", &self.invocation_type)
+            .finish()
+    }
+}
+
 /// The structure `InvokeWithResponseStreamResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvokeWithResponseStreamResponse {
     pub status_code: Option<i32>,
     pub executed_version: Option<String>,
@@ -1615,34 +1837,34 @@ pub struct InvokeWithResponseStreamResponse {
 }
 
 open_enum! {
-/// The enumeration `KafkaEventSourceMappingConsumptionMode`.
-KafkaEventSourceMappingConsumptionMode {
-Stream = "Stream",
-Queue = "Queue",
-}
-printed "[Stream, Queue]"
+    /// The enumeration `KafkaEventSourceMappingConsumptionMode`.
+    KafkaEventSourceMappingConsumptionMode {
+        Stream = "Stream",
+        Queue = "Queue",
+    }
+    printed "[Stream, Queue]"
 }
 
 /// The structure `KafkaSchemaRegistryAccessConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct KafkaSchemaRegistryAccessConfig {
     pub r#type: Option<KafkaSchemaRegistryAuthType>,
     pub uri: Option<String>,
 }
 
 open_enum! {
-/// The enumeration `KafkaSchemaRegistryAuthType`.
-KafkaSchemaRegistryAuthType {
-BasicAuth = "BASIC_AUTH",
-ClientCertificateTlsAuth = "CLIENT_CERTIFICATE_TLS_AUTH",
-ServerRootCaCertificate = "SERVER_ROOT_CA_CERTIFICATE",
-OauthbearerAuth = "OAUTHBEARER_AUTH",
-}
-printed "[OAUTHBEARER_AUTH, SERVER_ROOT_CA_CERTIFICATE, CLIENT_CERTIFICATE_TLS_AUTH, BASIC_AUTH]"
+    /// The enumeration `KafkaSchemaRegistryAuthType`.
+    KafkaSchemaRegistryAuthType {
+        BasicAuth = "BASIC_AUTH",
+        ClientCertificateTlsAuth = "CLIENT_CERTIFICATE_TLS_AUTH",
+        ServerRootCaCertificate = "SERVER_ROOT_CA_CERTIFICATE",
+        OauthbearerAuth = "OAUTHBEARER_AUTH",
+    }
+    printed "[OAUTHBEARER_AUTH, SERVER_ROOT_CA_CERTIFICATE, CLIENT_CERTIFICATE_TLS_AUTH, BASIC_AUTH]"
 }
 
 /// The structure `KafkaSchemaRegistryConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct KafkaSchemaRegistryConfig {
     pub schema_registry_uri: Option<String>,
     pub event_record_format: Option<SchemaRegistryEventRecordFormat>,
@@ -1651,22 +1873,22 @@ pub struct KafkaSchemaRegistryConfig {
 }
 
 open_enum! {
-/// The enumeration `KafkaSchemaValidationAttribute`.
-KafkaSchemaValidationAttribute {
-Key = "KEY",
-Value = "VALUE",
-}
-printed "[VALUE, KEY]"
+    /// The enumeration `KafkaSchemaValidationAttribute`.
+    KafkaSchemaValidationAttribute {
+        Key = "KEY",
+        Value = "VALUE",
+    }
+    printed "[VALUE, KEY]"
 }
 
 /// The structure `KafkaSchemaValidationConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct KafkaSchemaValidationConfig {
     pub attribute: Option<KafkaSchemaValidationAttribute>,
 }
 
 /// The structure `LambdaManagedInstancesCapacityProviderConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LambdaManagedInstancesCapacityProviderConfig {
     pub capacity_provider_arn: String,
     pub per_execution_environment_max_concurrency: Option<i32>,
@@ -1674,61 +1896,61 @@ pub struct LambdaManagedInstancesCapacityProviderConfig {
 }
 
 open_enum! {
-/// The enumeration `LastUpdateStatus`.
-LastUpdateStatus {
-Successful = "Successful",
-Failed = "Failed",
-InProgress = "InProgress",
-}
-printed "[Failed, Successful, InProgress]"
+    /// The enumeration `LastUpdateStatus`.
+    LastUpdateStatus {
+        Successful = "Successful",
+        Failed = "Failed",
+        InProgress = "InProgress",
+    }
+    printed "[Failed, Successful, InProgress]"
 }
 
 open_enum! {
-/// The enumeration `LastUpdateStatusReasonCode`.
-LastUpdateStatusReasonCode {
-EniLimitExceeded = "EniLimitExceeded",
-InsufficientRolePermissions = "InsufficientRolePermissions",
-InvalidConfiguration = "InvalidConfiguration",
-InternalError = "InternalError",
-SubnetOutOfIPAddresses = "SubnetOutOfIPAddresses",
-InvalidSubnet = "InvalidSubnet",
-InvalidSecurityGroup = "InvalidSecurityGroup",
-ImageDeleted = "ImageDeleted",
-ImageAccessDenied = "ImageAccessDenied",
-InvalidImage = "InvalidImage",
-KMSKeyAccessDenied = "KMSKeyAccessDenied",
-KMSKeyNotFound = "KMSKeyNotFound",
-InvalidStateKMSKey = "InvalidStateKMSKey",
-DisabledKMSKey = "DisabledKMSKey",
-EFSIOError = "EFSIOError",
-EFSMountConnectivityError = "EFSMountConnectivityError",
-EFSMountFailure = "EFSMountFailure",
-EFSMountTimeout = "EFSMountTimeout",
-InvalidRuntime = "InvalidRuntime",
-InvalidZipFileException = "InvalidZipFileException",
-FunctionError = "FunctionError",
-ServiceQuotaExceededException = "ServiceQuotaExceededException",
-VcpuLimitExceeded = "VcpuLimitExceeded",
-CapacityProviderScalingLimitExceeded = "CapacityProviderScalingLimitExceeded",
-InsufficientCapacity = "InsufficientCapacity",
-EC2RequestLimitExceeded = "EC2RequestLimitExceeded",
-FunctionErrorInitTimeout = "FunctionError.InitTimeout",
-FunctionErrorRuntimeInitError = "FunctionError.RuntimeInitError",
-FunctionErrorExtensionInitError = "FunctionError.ExtensionInitError",
-FunctionErrorInvalidEntryPoint = "FunctionError.InvalidEntryPoint",
-FunctionErrorInvalidWorkingDirectory = "FunctionError.InvalidWorkingDirectory",
-FunctionErrorPermissionDenied = "FunctionError.PermissionDenied",
-FunctionErrorTooManyExtensions = "FunctionError.TooManyExtensions",
-FunctionErrorInitResourceExhausted = "FunctionError.InitResourceExhausted",
-DisallowedByVpcEncryptionControl = "DisallowedByVpcEncryptionControl",
-IncompatibleAcceleratorInstanceTypes = "IncompatibleAcceleratorInstanceTypes",
-DependencyError = "DependencyError",
-}
-printed "[ImageDeleted, SubnetOutOfIPAddresses, KMSKeyNotFound, InvalidRuntime, KMSKeyAccessDenied, CapacityProviderScalingLimitExceeded, FunctionError.ExtensionInitError, FunctionError.InitTimeout, FunctionError.TooManyExtensions, EFSIOError, FunctionError.InitResourceExhausted, InvalidSubnet, InsufficientCapacity, EC2RequestLimitExceeded, FunctionError.PermissionDenied, InsufficientRolePermissions, ImageAccessDenied, EFSMountConnectivityError, VcpuLimitExceeded, ServiceQuotaExceededException, DisallowedByVpcEncryptionControl, IncompatibleAcceleratorInstanceTypes, FunctionError, InvalidConfiguration, InvalidStateKMSKey, FunctionError.InvalidEntryPoint, FunctionError.InvalidWorkingDirectory, EniLimitExceeded, DependencyError, EFSMountFailure, FunctionError.RuntimeInitError, DisabledKMSKey, InvalidImage, InternalError, InvalidSecurityGroup, EFSMountTimeout, InvalidZipFileException]"
+    /// The enumeration `LastUpdateStatusReasonCode`.
+    LastUpdateStatusReasonCode {
+        EniLimitExceeded = "EniLimitExceeded",
+        InsufficientRolePermissions = "InsufficientRolePermissions",
+        InvalidConfiguration = "InvalidConfiguration",
+        InternalError = "InternalError",
+        SubnetOutOfIPAddresses = "SubnetOutOfIPAddresses",
+        InvalidSubnet = "InvalidSubnet",
+        InvalidSecurityGroup = "InvalidSecurityGroup",
+        ImageDeleted = "ImageDeleted",
+        ImageAccessDenied = "ImageAccessDenied",
+        InvalidImage = "InvalidImage",
+        KMSKeyAccessDenied = "KMSKeyAccessDenied",
+        KMSKeyNotFound = "KMSKeyNotFound",
+        InvalidStateKMSKey = "InvalidStateKMSKey",
+        DisabledKMSKey = "DisabledKMSKey",
+        EFSIOError = "EFSIOError",
+        EFSMountConnectivityError = "EFSMountConnectivityError",
+        EFSMountFailure = "EFSMountFailure",
+        EFSMountTimeout = "EFSMountTimeout",
+        InvalidRuntime = "InvalidRuntime",
+        InvalidZipFileException = "InvalidZipFileException",
+        FunctionError = "FunctionError",
+        ServiceQuotaExceededException = "ServiceQuotaExceededException",
+        VcpuLimitExceeded = "VcpuLimitExceeded",
+        CapacityProviderScalingLimitExceeded = "CapacityProviderScalingLimitExceeded",
+        InsufficientCapacity = "InsufficientCapacity",
+        EC2RequestLimitExceeded = "EC2RequestLimitExceeded",
+        FunctionErrorInitTimeout = "FunctionError.InitTimeout",
+        FunctionErrorRuntimeInitError = "FunctionError.RuntimeInitError",
+        FunctionErrorExtensionInitError = "FunctionError.ExtensionInitError",
+        FunctionErrorInvalidEntryPoint = "FunctionError.InvalidEntryPoint",
+        FunctionErrorInvalidWorkingDirectory = "FunctionError.InvalidWorkingDirectory",
+        FunctionErrorPermissionDenied = "FunctionError.PermissionDenied",
+        FunctionErrorTooManyExtensions = "FunctionError.TooManyExtensions",
+        FunctionErrorInitResourceExhausted = "FunctionError.InitResourceExhausted",
+        DisallowedByVpcEncryptionControl = "DisallowedByVpcEncryptionControl",
+        IncompatibleAcceleratorInstanceTypes = "IncompatibleAcceleratorInstanceTypes",
+        DependencyError = "DependencyError",
+    }
+    printed "[ImageDeleted, SubnetOutOfIPAddresses, KMSKeyNotFound, InvalidRuntime, KMSKeyAccessDenied, CapacityProviderScalingLimitExceeded, FunctionError.ExtensionInitError, FunctionError.InitTimeout, FunctionError.TooManyExtensions, EFSIOError, FunctionError.InitResourceExhausted, InvalidSubnet, InsufficientCapacity, EC2RequestLimitExceeded, FunctionError.PermissionDenied, InsufficientRolePermissions, ImageAccessDenied, EFSMountConnectivityError, VcpuLimitExceeded, ServiceQuotaExceededException, DisallowedByVpcEncryptionControl, IncompatibleAcceleratorInstanceTypes, FunctionError, InvalidConfiguration, InvalidStateKMSKey, FunctionError.InvalidEntryPoint, FunctionError.InvalidWorkingDirectory, EniLimitExceeded, DependencyError, EFSMountFailure, FunctionError.RuntimeInitError, DisabledKMSKey, InvalidImage, InternalError, InvalidSecurityGroup, EFSMountTimeout, InvalidZipFileException]"
 }
 
 /// The structure `Layer`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layer {
     pub arn: Option<String>,
     pub code_size: Option<i64>,
@@ -1737,7 +1959,7 @@ pub struct Layer {
 }
 
 /// The structure `LayerVersionContentInput`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct LayerVersionContentInput {
     pub s3_bucket: Option<String>,
     pub s3_key: Option<String>,
@@ -1746,8 +1968,20 @@ pub struct LayerVersionContentInput {
     pub zip_file: Option<Bytes>,
 }
 
+impl std::fmt::Debug for LayerVersionContentInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LayerVersionContentInput")
+            .field("s3_bucket", &self.s3_bucket)
+            .field("s3_key", &self.s3_key)
+            .field("s3_object_version", &self.s3_object_version)
+            .field("s3_object_storage_mode", &self.s3_object_storage_mode)
+            .field("zip_file", &self.zip_file.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `LayerVersionContentOutput`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerVersionContentOutput {
     pub location: Option<String>,
     pub code_sha256: Option<String>,
@@ -1758,7 +1992,7 @@ pub struct LayerVersionContentOutput {
 }
 
 /// The structure `LayerVersionsListItem`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerVersionsListItem {
     pub layer_version_arn: Option<String>,
     pub version: Option<i64>,
@@ -1770,7 +2004,7 @@ pub struct LayerVersionsListItem {
 }
 
 /// The structure `LayersListItem`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayersListItem {
     pub layer_name: Option<String>,
     pub layer_arn: Option<String>,
@@ -1778,7 +2012,7 @@ pub struct LayersListItem {
 }
 
 /// The structure `ListAliasesRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAliasesRequest {
     pub function_name: String,
     pub function_version: Option<String>,
@@ -1787,14 +2021,14 @@ pub struct ListAliasesRequest {
 }
 
 /// The structure `ListAliasesResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAliasesResponse {
     pub next_marker: Option<String>,
     pub aliases: Option<Vec<AliasConfiguration>>,
 }
 
 /// The structure `ListCapacityProvidersRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListCapacityProvidersRequest {
     pub state: Option<CapacityProviderState>,
     pub marker: Option<String>,
@@ -1802,28 +2036,28 @@ pub struct ListCapacityProvidersRequest {
 }
 
 /// The structure `ListCapacityProvidersResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListCapacityProvidersResponse {
     pub capacity_providers: Vec<CapacityProvider>,
     pub next_marker: Option<String>,
 }
 
 /// The structure `ListCodeSigningConfigsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListCodeSigningConfigsRequest {
     pub marker: Option<String>,
     pub max_items: Option<i32>,
 }
 
 /// The structure `ListCodeSigningConfigsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListCodeSigningConfigsResponse {
     pub next_marker: Option<String>,
     pub code_signing_configs: Option<Vec<CodeSigningConfig>>,
 }
 
 /// The structure `ListDurableExecutionsByFunctionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDurableExecutionsByFunctionRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -1837,14 +2071,14 @@ pub struct ListDurableExecutionsByFunctionRequest {
 }
 
 /// The structure `ListDurableExecutionsByFunctionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDurableExecutionsByFunctionResponse {
     pub durable_executions: Option<Vec<Execution>>,
     pub next_marker: Option<String>,
 }
 
 /// The structure `ListEventSourceMappingsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEventSourceMappingsRequest {
     pub event_source_arn: Option<String>,
     pub function_name: Option<String>,
@@ -1853,14 +2087,14 @@ pub struct ListEventSourceMappingsRequest {
 }
 
 /// The structure `ListEventSourceMappingsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEventSourceMappingsResponse {
     pub next_marker: Option<String>,
     pub event_source_mappings: Option<Vec<EventSourceMappingConfiguration>>,
 }
 
 /// The structure `ListFunctionEventInvokeConfigsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionEventInvokeConfigsRequest {
     pub function_name: String,
     pub marker: Option<String>,
@@ -1868,14 +2102,14 @@ pub struct ListFunctionEventInvokeConfigsRequest {
 }
 
 /// The structure `ListFunctionEventInvokeConfigsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionEventInvokeConfigsResponse {
     pub function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
     pub next_marker: Option<String>,
 }
 
 /// The structure `ListFunctionUrlConfigsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionUrlConfigsRequest {
     pub function_name: String,
     pub marker: Option<String>,
@@ -1883,14 +2117,14 @@ pub struct ListFunctionUrlConfigsRequest {
 }
 
 /// The structure `ListFunctionUrlConfigsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionUrlConfigsResponse {
     pub function_url_configs: Vec<FunctionUrlConfig>,
     pub next_marker: Option<String>,
 }
 
 /// The structure `ListFunctionVersionsByCapacityProviderRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionVersionsByCapacityProviderRequest {
     pub capacity_provider_name: String,
     pub marker: Option<String>,
@@ -1898,7 +2132,7 @@ pub struct ListFunctionVersionsByCapacityProviderRequest {
 }
 
 /// The structure `ListFunctionVersionsByCapacityProviderResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionVersionsByCapacityProviderResponse {
     pub capacity_provider_arn: String,
     pub function_versions: Vec<FunctionVersionsByCapacityProviderListItem>,
@@ -1906,7 +2140,7 @@ pub struct ListFunctionVersionsByCapacityProviderResponse {
 }
 
 /// The structure `ListFunctionsByCodeSigningConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionsByCodeSigningConfigRequest {
     pub code_signing_config_arn: String,
     pub marker: Option<String>,
@@ -1914,14 +2148,14 @@ pub struct ListFunctionsByCodeSigningConfigRequest {
 }
 
 /// The structure `ListFunctionsByCodeSigningConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionsByCodeSigningConfigResponse {
     pub next_marker: Option<String>,
     pub function_arns: Option<Vec<String>>,
 }
 
 /// The structure `ListFunctionsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionsRequest {
     pub master_region: Option<String>,
     pub function_version: Option<FunctionVersion>,
@@ -1930,14 +2164,14 @@ pub struct ListFunctionsRequest {
 }
 
 /// The structure `ListFunctionsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionsResponse {
     pub next_marker: Option<String>,
     pub functions: Option<Vec<FunctionConfiguration>>,
 }
 
 /// The structure `ListLayerVersionsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListLayerVersionsRequest {
     pub compatible_architecture: Option<Architecture>,
     pub compatible_runtime: Option<Runtime>,
@@ -1947,14 +2181,14 @@ pub struct ListLayerVersionsRequest {
 }
 
 /// The structure `ListLayerVersionsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListLayerVersionsResponse {
     pub next_marker: Option<String>,
     pub layer_versions: Option<Vec<LayerVersionsListItem>>,
 }
 
 /// The structure `ListLayersRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListLayersRequest {
     pub compatible_architecture: Option<Architecture>,
     pub compatible_runtime: Option<Runtime>,
@@ -1963,14 +2197,14 @@ pub struct ListLayersRequest {
 }
 
 /// The structure `ListLayersResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListLayersResponse {
     pub next_marker: Option<String>,
     pub layers: Option<Vec<LayersListItem>>,
 }
 
 /// The structure `ListProvisionedConcurrencyConfigsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListProvisionedConcurrencyConfigsRequest {
     pub function_name: String,
     pub marker: Option<String>,
@@ -1978,26 +2212,26 @@ pub struct ListProvisionedConcurrencyConfigsRequest {
 }
 
 /// The structure `ListProvisionedConcurrencyConfigsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListProvisionedConcurrencyConfigsResponse {
     pub provisioned_concurrency_configs: Option<Vec<ProvisionedConcurrencyConfigListItem>>,
     pub next_marker: Option<String>,
 }
 
 /// The structure `ListTagsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsRequest {
     pub resource: String,
 }
 
 /// The structure `ListTagsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsResponse {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// The structure `ListVersionsByFunctionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListVersionsByFunctionRequest {
     pub function_name: String,
     pub marker: Option<String>,
@@ -2005,32 +2239,32 @@ pub struct ListVersionsByFunctionRequest {
 }
 
 /// The structure `ListVersionsByFunctionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListVersionsByFunctionResponse {
     pub next_marker: Option<String>,
     pub versions: Option<Vec<FunctionConfiguration>>,
 }
 
 open_enum! {
-/// The enumeration `LogFormat`.
-LogFormat {
-Json = "JSON",
-Text = "Text",
-}
-printed "[JSON, Text]"
+    /// The enumeration `LogFormat`.
+    LogFormat {
+        Json = "JSON",
+        Text = "Text",
+    }
+    printed "[JSON, Text]"
 }
 
 open_enum! {
-/// The enumeration `LogType`.
-LogType {
-None = "None",
-Tail = "Tail",
-}
-printed "[Tail, None]"
+    /// The enumeration `LogType`.
+    LogType {
+        None = "None",
+        Tail = "Tail",
+    }
+    printed "[Tail, None]"
 }
 
 /// The structure `LoggingConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoggingConfig {
     pub log_format: Option<LogFormat>,
     pub application_log_level: Option<ApplicationLogLevel>,
@@ -2039,13 +2273,13 @@ pub struct LoggingConfig {
 }
 
 /// The structure `OnFailure`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnFailure {
     pub destination: Option<String>,
 }
 
 /// The structure `OnSuccess`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnSuccess {
     pub destination: Option<String>,
 }
@@ -2070,47 +2304,47 @@ pub struct DurableOperation {
 }
 
 open_enum! {
-/// The enumeration `OperationAction`.
-DurableOperationAction {
-Start = "START",
-Succeed = "SUCCEED",
-Fail = "FAIL",
-Retry = "RETRY",
-Cancel = "CANCEL",
-}
-printed "[SUCCEED, RETRY, CANCEL, START, FAIL]"
-}
-
-open_enum! {
-/// The enumeration `OperationStatus`.
-DurableOperationStatus {
-Started = "STARTED",
-Pending = "PENDING",
-Ready = "READY",
-Succeeded = "SUCCEEDED",
-Failed = "FAILED",
-Cancelled = "CANCELLED",
-TimedOut = "TIMED_OUT",
-Stopped = "STOPPED",
-}
-printed "[READY, PENDING, CANCELLED, FAILED, TIMED_OUT, STOPPED, STARTED, SUCCEEDED]"
+    /// The enumeration `OperationAction`.
+    DurableOperationAction {
+        Start = "START",
+        Succeed = "SUCCEED",
+        Fail = "FAIL",
+        Retry = "RETRY",
+        Cancel = "CANCEL",
+    }
+    printed "[SUCCEED, RETRY, CANCEL, START, FAIL]"
 }
 
 open_enum! {
-/// The enumeration `OperationType`.
-DurableOperationType {
-Execution = "EXECUTION",
-Context = "CONTEXT",
-Step = "STEP",
-Wait = "WAIT",
-Callback = "CALLBACK",
-ChainedInvoke = "CHAINED_INVOKE",
+    /// The enumeration `OperationStatus`.
+    DurableOperationStatus {
+        Started = "STARTED",
+        Pending = "PENDING",
+        Ready = "READY",
+        Succeeded = "SUCCEEDED",
+        Failed = "FAILED",
+        Cancelled = "CANCELLED",
+        TimedOut = "TIMED_OUT",
+        Stopped = "STOPPED",
+    }
+    printed "[READY, PENDING, CANCELLED, FAILED, TIMED_OUT, STOPPED, STARTED, SUCCEEDED]"
 }
-printed "[CALLBACK, EXECUTION, STEP, CONTEXT, CHAINED_INVOKE, WAIT]"
+
+open_enum! {
+    /// The enumeration `OperationType`.
+    DurableOperationType {
+        Execution = "EXECUTION",
+        Context = "CONTEXT",
+        Step = "STEP",
+        Wait = "WAIT",
+        Callback = "CALLBACK",
+        ChainedInvoke = "CHAINED_INVOKE",
+    }
+    printed "[CALLBACK, EXECUTION, STEP, CONTEXT, CHAINED_INVOKE, WAIT]"
 }
 
 /// The structure `OperationUpdate`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct DurableOperationUpdate {
     pub id: String,
     pub parent_id: Option<String>,
@@ -2127,25 +2361,55 @@ pub struct DurableOperationUpdate {
     pub chained_invoke_options: Option<ChainedInvokeOptions>,
 }
 
-open_enum! {
-/// The enumeration `PackageType`.
-PackageType {
-Zip = "Zip",
-Image = "Image",
+impl std::fmt::Debug for DurableOperationUpdate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DurableOperationUpdate")
+            .field("id", &self.id)
+            .field("parent_id", &self.parent_id)
+            .field("name", &self.name)
+            .field("type", &self.r#type)
+            .field("sub_type", &self.sub_type)
+            .field("action", &self.action)
+            .field("payload", &self.payload.as_ref().map(|_| Redacted))
+            .field("error", &self.error)
+            .field("context_options", &self.context_options)
+            .field("step_options", &self.step_options)
+            .field("wait_options", &self.wait_options)
+            .field("callback_options", &self.callback_options)
+            .field("chained_invoke_options", &self.chained_invoke_options)
+            .finish()
+    }
 }
-printed "[Zip, Image]"
+
+open_enum! {
+    /// The enumeration `PackageType`.
+    PackageType {
+        Zip = "Zip",
+        Image = "Image",
+    }
+    printed "[Zip, Image]"
 }
 
 /// The structure `PauseDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct PauseDetails {
     pub pause_request_timestamp: Timestamp,
     pub reason: Option<String>,
     pub execution_timeout_paused: bool,
 }
 
+impl std::fmt::Debug for PauseDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PauseDetails")
+            .field("pause_request_timestamp", &self.pause_request_timestamp)
+            .field("reason", &self.reason.as_ref().map(|_| Redacted))
+            .field("execution_timeout_paused", &self.execution_timeout_paused)
+            .finish()
+    }
+}
+
 /// The structure `PauseDurableExecutionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct PauseDurableExecutionRequest {
     pub durable_execution_arn: String,
     pub client_token: Option<String>,
@@ -2153,28 +2417,39 @@ pub struct PauseDurableExecutionRequest {
     pub execution_timeout_paused: Option<bool>,
 }
 
+impl std::fmt::Debug for PauseDurableExecutionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PauseDurableExecutionRequest")
+            .field("durable_execution_arn", &self.durable_execution_arn)
+            .field("client_token", &self.client_token)
+            .field("reason", &self.reason.as_ref().map(|_| Redacted))
+            .field("execution_timeout_paused", &self.execution_timeout_paused)
+            .finish()
+    }
+}
+
 /// The structure `PauseDurableExecutionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PauseDurableExecutionResponse {}
 
 /// The structure `PropagateTags`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PropagateTags {
     pub mode: Option<PropagateTagsMode>,
     pub explicit_tags: Option<BTreeMap<String, String>>,
 }
 
 open_enum! {
-/// The enumeration `PropagateTagsMode`.
-PropagateTagsMode {
-None = "None",
-Explicit = "Explicit",
-}
-printed "[Explicit, None]"
+    /// The enumeration `PropagateTagsMode`.
+    PropagateTagsMode {
+        None = "None",
+        Explicit = "Explicit",
+    }
+    printed "[Explicit, None]"
 }
 
 /// The structure `ProvisionedConcurrencyConfigListItem`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedConcurrencyConfigListItem {
     pub function_arn: Option<String>,
     pub requested_provisioned_concurrent_executions: Option<i32>,
@@ -2186,17 +2461,17 @@ pub struct ProvisionedConcurrencyConfigListItem {
 }
 
 open_enum! {
-/// The enumeration `ProvisionedConcurrencyStatusEnum`.
-ProvisionedConcurrencyStatusEnum {
-InProgress = "IN_PROGRESS",
-Ready = "READY",
-Failed = "FAILED",
-}
-printed "[READY, IN_PROGRESS, FAILED]"
+    /// The enumeration `ProvisionedConcurrencyStatusEnum`.
+    ProvisionedConcurrencyStatusEnum {
+        InProgress = "IN_PROGRESS",
+        Ready = "READY",
+        Failed = "FAILED",
+    }
+    printed "[READY, IN_PROGRESS, FAILED]"
 }
 
 /// The structure `ProvisionedPollerConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedPollerConfig {
     pub minimum_pollers: Option<i32>,
     pub maximum_pollers: Option<i32>,
@@ -2204,7 +2479,7 @@ pub struct ProvisionedPollerConfig {
 }
 
 /// The structure `PublishLayerVersionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishLayerVersionRequest {
     pub layer_name: String,
     pub description: Option<String>,
@@ -2215,7 +2490,7 @@ pub struct PublishLayerVersionRequest {
 }
 
 /// The structure `PublishLayerVersionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishLayerVersionResponse {
     pub content: Option<LayerVersionContentOutput>,
     pub layer_arn: Option<String>,
@@ -2229,7 +2504,7 @@ pub struct PublishLayerVersionResponse {
 }
 
 /// The structure `PublishVersionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishVersionRequest {
     pub function_name: String,
     pub code_sha256: Option<String>,
@@ -2239,28 +2514,28 @@ pub struct PublishVersionRequest {
 }
 
 /// The structure `PutFunctionCodeSigningConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionCodeSigningConfigRequest {
     pub code_signing_config_arn: String,
     pub function_name: String,
 }
 
 /// The structure `PutFunctionCodeSigningConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionCodeSigningConfigResponse {
     pub code_signing_config_arn: String,
     pub function_name: String,
 }
 
 /// The structure `PutFunctionConcurrencyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionConcurrencyRequest {
     pub function_name: String,
     pub reserved_concurrent_executions: i32,
 }
 
 /// The structure `PutFunctionEventInvokeConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionEventInvokeConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -2277,13 +2552,13 @@ pub struct PutFunctionRecursionConfigRequest {
 }
 
 /// The structure `PutFunctionRecursionConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionRecursionConfigResponse {
     pub recursive_loop: Option<RecursiveLoop>,
 }
 
 /// The structure `PutFunctionScalingConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionScalingConfigRequest {
     pub function_name: String,
     pub qualifier: String,
@@ -2291,13 +2566,13 @@ pub struct PutFunctionScalingConfigRequest {
 }
 
 /// The structure `PutFunctionScalingConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionScalingConfigResponse {
     pub function_state: Option<State>,
 }
 
 /// The structure `PutProvisionedConcurrencyConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutProvisionedConcurrencyConfigRequest {
     pub function_name: String,
     pub qualifier: String,
@@ -2305,7 +2580,7 @@ pub struct PutProvisionedConcurrencyConfigRequest {
 }
 
 /// The structure `PutProvisionedConcurrencyConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutProvisionedConcurrencyConfigResponse {
     pub requested_provisioned_concurrent_executions: Option<i32>,
     pub allocated_provisioned_concurrent_executions: Option<i32>,
@@ -2316,7 +2591,7 @@ pub struct PutProvisionedConcurrencyConfigResponse {
 }
 
 /// The structure `PutResourcePolicyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutResourcePolicyRequest {
     pub resource_arn: String,
     pub policy: String,
@@ -2324,7 +2599,7 @@ pub struct PutResourcePolicyRequest {
 }
 
 /// The structure `PutResourcePolicyResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutResourcePolicyResponse {
     pub policy: Option<String>,
     pub revision_id: Option<String>,
@@ -2348,16 +2623,16 @@ pub struct PutRuntimeManagementConfigResponse {
 }
 
 open_enum! {
-/// The enumeration `RecursiveLoop`.
-RecursiveLoop {
-Allow = "Allow",
-Terminate = "Terminate",
-}
-printed "[Terminate, Allow]"
+    /// The enumeration `RecursiveLoop`.
+    RecursiveLoop {
+        Allow = "Allow",
+        Terminate = "Terminate",
+    }
+    printed "[Terminate, Allow]"
 }
 
 /// The structure `RemoveLayerVersionPermissionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemoveLayerVersionPermissionRequest {
     pub layer_name: String,
     pub version_number: i64,
@@ -2366,7 +2641,7 @@ pub struct RemoveLayerVersionPermissionRequest {
 }
 
 /// The structure `RemovePermissionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemovePermissionRequest {
     pub function_name: String,
     pub statement_id: String,
@@ -2375,7 +2650,7 @@ pub struct RemovePermissionRequest {
 }
 
 /// The structure `ResolvedS3Object`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResolvedS3Object {
     pub s3_bucket: Option<String>,
     pub s3_key: Option<String>,
@@ -2383,144 +2658,163 @@ pub struct ResolvedS3Object {
 }
 
 open_enum! {
-/// The enumeration `ResponseStreamingInvocationType`.
-ResponseStreamingInvocationType {
-RequestResponse = "RequestResponse",
-DryRun = "DryRun",
-}
-printed "[DryRun, RequestResponse]"
+    /// The enumeration `ResponseStreamingInvocationType`.
+    ResponseStreamingInvocationType {
+        RequestResponse = "RequestResponse",
+        DryRun = "DryRun",
+    }
+    printed "[DryRun, RequestResponse]"
 }
 
 /// The structure `ResumeDurableExecutionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ResumeDurableExecutionRequest {
     pub durable_execution_arn: String,
     pub client_token: Option<String>,
     pub reason: Option<String>,
 }
 
+impl std::fmt::Debug for ResumeDurableExecutionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResumeDurableExecutionRequest")
+            .field("durable_execution_arn", &self.durable_execution_arn)
+            .field("client_token", &self.client_token)
+            .field("reason", &self.reason.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `ResumeDurableExecutionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResumeDurableExecutionResponse {}
 
 /// The structure `RetryDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RetryDetails {
     pub current_attempt: Option<i32>,
     pub next_attempt_delay_seconds: Option<i32>,
 }
 
 open_enum! {
-/// The enumeration `Runtime`.
-Runtime {
-Nodejs = "nodejs",
-Nodejs4_3 = "nodejs4.3",
-Nodejs6_10 = "nodejs6.10",
-Nodejs8_10 = "nodejs8.10",
-Nodejs10X = "nodejs10.x",
-Nodejs12X = "nodejs12.x",
-Nodejs14X = "nodejs14.x",
-Nodejs16X = "nodejs16.x",
-Nodejs18X = "nodejs18.x",
-Nodejs20X = "nodejs20.x",
-Nodejs22X = "nodejs22.x",
-Nodejs24X = "nodejs24.x",
-Java8 = "java8",
-Java8Al2 = "java8.al2",
-Java11 = "java11",
-Java17 = "java17",
-Java21 = "java21",
-Java25 = "java25",
-Python2_7 = "python2.7",
-Python3_6 = "python3.6",
-Python3_7 = "python3.7",
-Python3_8 = "python3.8",
-Python3_9 = "python3.9",
-Python3_10 = "python3.10",
-Python3_11 = "python3.11",
-Python3_12 = "python3.12",
-Python3_13 = "python3.13",
-Python3_14 = "python3.14",
-Dotnetcore1_0 = "dotnetcore1.0",
-Dotnetcore2_0 = "dotnetcore2.0",
-Dotnetcore2_1 = "dotnetcore2.1",
-Dotnetcore3_1 = "dotnetcore3.1",
-Dotnet6 = "dotnet6",
-Dotnet8 = "dotnet8",
-Dotnet10 = "dotnet10",
-Nodejs4_3Edge = "nodejs4.3-edge",
-Go1X = "go1.x",
-Ruby2_5 = "ruby2.5",
-Ruby2_7 = "ruby2.7",
-Ruby3_2 = "ruby3.2",
-Ruby3_3 = "ruby3.3",
-Ruby3_4 = "ruby3.4",
-Ruby4_0 = "ruby4.0",
-Provided = "provided",
-ProvidedAl2 = "provided.al2",
-ProvidedAl2023 = "provided.al2023",
-Nodejs26X = "nodejs26.x",
-Python3_15 = "python3.15",
-Java8Al2023 = "java8.al2023",
-Java11Al2023 = "java11.al2023",
-Java17Al2023 = "java17.al2023",
-Custom = "custom",
-}
-printed "[python3.14, python3.15, python3.12, python3.13, java25, python3.10, python3.11, java21, nodejs4.3, dotnetcore2.0, ruby2.5, dotnetcore2.1, ruby4.0, python3.7, python3.8, python3.9, java17.al2023, java17, python3.6, dotnet10, ruby2.7, java11, nodejs8.10, java8.al2, java11.al2023, nodejs20.x, provided.al2023, nodejs24.x, nodejs22.x, provided, nodejs26.x, nodejs, go1.x, dotnetcore1.0, ruby3.3, java8, ruby3.4, dotnetcore3.1, ruby3.2, nodejs12.x, nodejs10.x, python2.7, custom, nodejs16.x, nodejs14.x, dotnet8, java8.al2023, dotnet6, nodejs18.x, nodejs4.3-edge, provided.al2, nodejs6.10]"
+    /// The enumeration `Runtime`.
+    Runtime {
+        Nodejs = "nodejs",
+        Nodejs4_3 = "nodejs4.3",
+        Nodejs6_10 = "nodejs6.10",
+        Nodejs8_10 = "nodejs8.10",
+        Nodejs10X = "nodejs10.x",
+        Nodejs12X = "nodejs12.x",
+        Nodejs14X = "nodejs14.x",
+        Nodejs16X = "nodejs16.x",
+        Nodejs18X = "nodejs18.x",
+        Nodejs20X = "nodejs20.x",
+        Nodejs22X = "nodejs22.x",
+        Nodejs24X = "nodejs24.x",
+        Java8 = "java8",
+        Java8Al2 = "java8.al2",
+        Java11 = "java11",
+        Java17 = "java17",
+        Java21 = "java21",
+        Java25 = "java25",
+        Python2_7 = "python2.7",
+        Python3_6 = "python3.6",
+        Python3_7 = "python3.7",
+        Python3_8 = "python3.8",
+        Python3_9 = "python3.9",
+        Python3_10 = "python3.10",
+        Python3_11 = "python3.11",
+        Python3_12 = "python3.12",
+        Python3_13 = "python3.13",
+        Python3_14 = "python3.14",
+        Dotnetcore1_0 = "dotnetcore1.0",
+        Dotnetcore2_0 = "dotnetcore2.0",
+        Dotnetcore2_1 = "dotnetcore2.1",
+        Dotnetcore3_1 = "dotnetcore3.1",
+        Dotnet6 = "dotnet6",
+        Dotnet8 = "dotnet8",
+        Dotnet10 = "dotnet10",
+        Nodejs4_3Edge = "nodejs4.3-edge",
+        Go1X = "go1.x",
+        Ruby2_5 = "ruby2.5",
+        Ruby2_7 = "ruby2.7",
+        Ruby3_2 = "ruby3.2",
+        Ruby3_3 = "ruby3.3",
+        Ruby3_4 = "ruby3.4",
+        Ruby4_0 = "ruby4.0",
+        Provided = "provided",
+        ProvidedAl2 = "provided.al2",
+        ProvidedAl2023 = "provided.al2023",
+        Nodejs26X = "nodejs26.x",
+        Python3_15 = "python3.15",
+        Java8Al2023 = "java8.al2023",
+        Java11Al2023 = "java11.al2023",
+        Java17Al2023 = "java17.al2023",
+        Custom = "custom",
+    }
+    printed "[python3.14, python3.15, python3.12, python3.13, java25, python3.10, python3.11, java21, nodejs4.3, dotnetcore2.0, ruby2.5, dotnetcore2.1, ruby4.0, python3.7, python3.8, python3.9, java17.al2023, java17, python3.6, dotnet10, ruby2.7, java11, nodejs8.10, java8.al2, java11.al2023, nodejs20.x, provided.al2023, nodejs24.x, nodejs22.x, provided, nodejs26.x, nodejs, go1.x, dotnetcore1.0, ruby3.3, java8, ruby3.4, dotnetcore3.1, ruby3.2, nodejs12.x, nodejs10.x, python2.7, custom, nodejs16.x, nodejs14.x, dotnet8, java8.al2023, dotnet6, nodejs18.x, nodejs4.3-edge, provided.al2, nodejs6.10]"
 }
 
 /// The structure `RuntimeVersionConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimeVersionConfig {
     pub runtime_version_arn: Option<String>,
     pub error: Option<RuntimeVersionError>,
 }
 
 /// The structure `RuntimeVersionError`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct RuntimeVersionError {
     pub error_code: Option<String>,
     pub message: Option<String>,
 }
 
+impl std::fmt::Debug for RuntimeVersionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuntimeVersionError")
+            .field("error_code", &self.error_code)
+            .field("message", &self.message.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `S3FilesConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3FilesConfig {
     pub direct_s3_read: Option<DirectS3Read>,
 }
 
 open_enum! {
-/// The enumeration `S3ObjectStorageMode`.
-S3ObjectStorageMode {
-Copy = "COPY",
-Reference = "REFERENCE",
-}
-printed "[COPY, REFERENCE]"
+    /// The enumeration `S3ObjectStorageMode`.
+    S3ObjectStorageMode {
+        Copy = "COPY",
+        Reference = "REFERENCE",
+    }
+    printed "[COPY, REFERENCE]"
 }
 
 /// The structure `ScalingConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScalingConfig {
     pub maximum_concurrency: Option<i32>,
 }
 
 open_enum! {
-/// The enumeration `SchemaRegistryEventRecordFormat`.
-SchemaRegistryEventRecordFormat {
-Json = "JSON",
-Source = "SOURCE",
-}
-printed "[JSON, SOURCE]"
+    /// The enumeration `SchemaRegistryEventRecordFormat`.
+    SchemaRegistryEventRecordFormat {
+        Json = "JSON",
+        Source = "SOURCE",
+    }
+    printed "[JSON, SOURCE]"
 }
 
 /// The structure `SelfManagedEventSource`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfManagedEventSource {
     pub endpoints: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// The structure `SelfManagedKafkaEventSourceConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfManagedKafkaEventSourceConfig {
     pub consumer_group_id: Option<String>,
     pub schema_registry_config: Option<KafkaSchemaRegistryConfig>,
@@ -2528,162 +2822,171 @@ pub struct SelfManagedKafkaEventSourceConfig {
 }
 
 /// The structure `SendDurableExecutionCallbackFailureRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendDurableExecutionCallbackFailureRequest {
     pub callback_id: String,
     pub error: Option<ErrorObject>,
 }
 
 /// The structure `SendDurableExecutionCallbackFailureResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendDurableExecutionCallbackFailureResponse {}
 
 /// The structure `SendDurableExecutionCallbackHeartbeatRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendDurableExecutionCallbackHeartbeatRequest {
     pub callback_id: String,
 }
 
 /// The structure `SendDurableExecutionCallbackHeartbeatResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendDurableExecutionCallbackHeartbeatResponse {}
 
 /// The structure `SendDurableExecutionCallbackSuccessRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct SendDurableExecutionCallbackSuccessRequest {
     pub callback_id: String,
     pub result: Option<Bytes>,
 }
 
+impl std::fmt::Debug for SendDurableExecutionCallbackSuccessRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SendDurableExecutionCallbackSuccessRequest")
+            .field("callback_id", &self.callback_id)
+            .field("result", &self.result.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+
 /// The structure `SendDurableExecutionCallbackSuccessResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendDurableExecutionCallbackSuccessResponse {}
 
 /// The structure `SnapStart`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SnapStart {
     pub apply_on: Option<SnapStartApplyOn>,
 }
 
 open_enum! {
-/// The enumeration `SnapStartApplyOn`.
-SnapStartApplyOn {
-PublishedVersions = "PublishedVersions",
-None = "None",
-}
-printed "[PublishedVersions, None]"
+    /// The enumeration `SnapStartApplyOn`.
+    SnapStartApplyOn {
+        PublishedVersions = "PublishedVersions",
+        None = "None",
+    }
+    printed "[PublishedVersions, None]"
 }
 
 open_enum! {
-/// The enumeration `SnapStartOptimizationStatus`.
-SnapStartOptimizationStatus {
-On = "On",
-Off = "Off",
-}
-printed "[Off, On]"
+    /// The enumeration `SnapStartOptimizationStatus`.
+    SnapStartOptimizationStatus {
+        On = "On",
+        Off = "Off",
+    }
+    printed "[Off, On]"
 }
 
 /// The structure `SnapStartResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SnapStartResponse {
     pub apply_on: Option<SnapStartApplyOn>,
     pub optimization_status: Option<SnapStartOptimizationStatus>,
 }
 
 /// The structure `SourceAccessConfiguration`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceAccessConfiguration {
     pub r#type: Option<SourceAccessType>,
     pub uri: Option<String>,
 }
 
 open_enum! {
-/// The enumeration `SourceAccessType`.
-SourceAccessType {
-BasicAuth = "BASIC_AUTH",
-VpcSubnet = "VPC_SUBNET",
-VpcSecurityGroup = "VPC_SECURITY_GROUP",
-SaslScram512Auth = "SASL_SCRAM_512_AUTH",
-SaslScram256Auth = "SASL_SCRAM_256_AUTH",
-VirtualHost = "VIRTUAL_HOST",
-ClientCertificateTlsAuth = "CLIENT_CERTIFICATE_TLS_AUTH",
-ServerRootCaCertificate = "SERVER_ROOT_CA_CERTIFICATE",
-OauthbearerAuth = "OAUTHBEARER_AUTH",
-OauthbearerScope = "OAUTHBEARER_SCOPE",
-OauthbearerAudience = "OAUTHBEARER_AUDIENCE",
-OauthbearerLogicalCluster = "OAUTHBEARER_LOGICAL_CLUSTER",
-OauthbearerIdentityPool = "OAUTHBEARER_IDENTITY_POOL",
-IamAuth = "IAM_AUTH",
-IamOauthbearerAuth = "IAM_OAUTHBEARER_AUTH",
-}
-printed "[SASL_SCRAM_512_AUTH, OAUTHBEARER_SCOPE, OAUTHBEARER_AUDIENCE, IAM_OAUTHBEARER_AUTH, OAUTHBEARER_AUTH, OAUTHBEARER_IDENTITY_POOL, VPC_SECURITY_GROUP, VPC_SUBNET, SERVER_ROOT_CA_CERTIFICATE, CLIENT_CERTIFICATE_TLS_AUTH, OAUTHBEARER_LOGICAL_CLUSTER, VIRTUAL_HOST, IAM_AUTH, SASL_SCRAM_256_AUTH, BASIC_AUTH]"
-}
-
-open_enum! {
-/// The enumeration `State`.
-State {
-Pending = "Pending",
-Active = "Active",
-Inactive = "Inactive",
-Failed = "Failed",
-Deactivating = "Deactivating",
-Deactivated = "Deactivated",
-ActiveNonInvocable = "ActiveNonInvocable",
-Deleting = "Deleting",
-}
-printed "[Deactivating, Failed, Active, Deactivated, Inactive, Pending, ActiveNonInvocable, Deleting]"
+    /// The enumeration `SourceAccessType`.
+    SourceAccessType {
+        BasicAuth = "BASIC_AUTH",
+        VpcSubnet = "VPC_SUBNET",
+        VpcSecurityGroup = "VPC_SECURITY_GROUP",
+        SaslScram512Auth = "SASL_SCRAM_512_AUTH",
+        SaslScram256Auth = "SASL_SCRAM_256_AUTH",
+        VirtualHost = "VIRTUAL_HOST",
+        ClientCertificateTlsAuth = "CLIENT_CERTIFICATE_TLS_AUTH",
+        ServerRootCaCertificate = "SERVER_ROOT_CA_CERTIFICATE",
+        OauthbearerAuth = "OAUTHBEARER_AUTH",
+        OauthbearerScope = "OAUTHBEARER_SCOPE",
+        OauthbearerAudience = "OAUTHBEARER_AUDIENCE",
+        OauthbearerLogicalCluster = "OAUTHBEARER_LOGICAL_CLUSTER",
+        OauthbearerIdentityPool = "OAUTHBEARER_IDENTITY_POOL",
+        IamAuth = "IAM_AUTH",
+        IamOauthbearerAuth = "IAM_OAUTHBEARER_AUTH",
+    }
+    printed "[SASL_SCRAM_512_AUTH, OAUTHBEARER_SCOPE, OAUTHBEARER_AUDIENCE, IAM_OAUTHBEARER_AUTH, OAUTHBEARER_AUTH, OAUTHBEARER_IDENTITY_POOL, VPC_SECURITY_GROUP, VPC_SUBNET, SERVER_ROOT_CA_CERTIFICATE, CLIENT_CERTIFICATE_TLS_AUTH, OAUTHBEARER_LOGICAL_CLUSTER, VIRTUAL_HOST, IAM_AUTH, SASL_SCRAM_256_AUTH, BASIC_AUTH]"
 }
 
 open_enum! {
-/// The enumeration `StateReasonCode`.
-StateReasonCode {
-Idle = "Idle",
-Creating = "Creating",
-Restoring = "Restoring",
-EniLimitExceeded = "EniLimitExceeded",
-InsufficientRolePermissions = "InsufficientRolePermissions",
-InvalidConfiguration = "InvalidConfiguration",
-InternalError = "InternalError",
-SubnetOutOfIPAddresses = "SubnetOutOfIPAddresses",
-InvalidSubnet = "InvalidSubnet",
-InvalidSecurityGroup = "InvalidSecurityGroup",
-ImageDeleted = "ImageDeleted",
-ImageAccessDenied = "ImageAccessDenied",
-InvalidImage = "InvalidImage",
-KMSKeyAccessDenied = "KMSKeyAccessDenied",
-KMSKeyNotFound = "KMSKeyNotFound",
-InvalidStateKMSKey = "InvalidStateKMSKey",
-DisabledKMSKey = "DisabledKMSKey",
-EFSIOError = "EFSIOError",
-EFSMountConnectivityError = "EFSMountConnectivityError",
-EFSMountFailure = "EFSMountFailure",
-EFSMountTimeout = "EFSMountTimeout",
-InvalidRuntime = "InvalidRuntime",
-InvalidZipFileException = "InvalidZipFileException",
-FunctionError = "FunctionError",
-ServiceQuotaExceededException = "ServiceQuotaExceededException",
-VcpuLimitExceeded = "VcpuLimitExceeded",
-CapacityProviderScalingLimitExceeded = "CapacityProviderScalingLimitExceeded",
-InsufficientCapacity = "InsufficientCapacity",
-EC2RequestLimitExceeded = "EC2RequestLimitExceeded",
-FunctionErrorInitTimeout = "FunctionError.InitTimeout",
-FunctionErrorRuntimeInitError = "FunctionError.RuntimeInitError",
-FunctionErrorExtensionInitError = "FunctionError.ExtensionInitError",
-FunctionErrorInvalidEntryPoint = "FunctionError.InvalidEntryPoint",
-FunctionErrorInvalidWorkingDirectory = "FunctionError.InvalidWorkingDirectory",
-FunctionErrorPermissionDenied = "FunctionError.PermissionDenied",
-FunctionErrorTooManyExtensions = "FunctionError.TooManyExtensions",
-FunctionErrorInitResourceExhausted = "FunctionError.InitResourceExhausted",
-DisallowedByVpcEncryptionControl = "DisallowedByVpcEncryptionControl",
-DrainingDurableExecutions = "DrainingDurableExecutions",
-IncompatibleAcceleratorInstanceTypes = "IncompatibleAcceleratorInstanceTypes",
-DependencyError = "DependencyError",
+    /// The enumeration `State`.
+    State {
+        Pending = "Pending",
+        Active = "Active",
+        Inactive = "Inactive",
+        Failed = "Failed",
+        Deactivating = "Deactivating",
+        Deactivated = "Deactivated",
+        ActiveNonInvocable = "ActiveNonInvocable",
+        Deleting = "Deleting",
+    }
+    printed "[Deactivating, Failed, Active, Deactivated, Inactive, Pending, ActiveNonInvocable, Deleting]"
 }
-printed "[ImageDeleted, SubnetOutOfIPAddresses, Creating, KMSKeyNotFound, InvalidRuntime, KMSKeyAccessDenied, CapacityProviderScalingLimitExceeded, FunctionError.ExtensionInitError, FunctionError.InitTimeout, FunctionError.TooManyExtensions, EFSIOError, FunctionError.InitResourceExhausted, InvalidSubnet, InsufficientCapacity, EC2RequestLimitExceeded, FunctionError.PermissionDenied, InsufficientRolePermissions, ImageAccessDenied, Idle, EFSMountConnectivityError, VcpuLimitExceeded, Restoring, ServiceQuotaExceededException, DisallowedByVpcEncryptionControl, IncompatibleAcceleratorInstanceTypes, FunctionError, DrainingDurableExecutions, InvalidConfiguration, InvalidStateKMSKey, FunctionError.InvalidEntryPoint, FunctionError.InvalidWorkingDirectory, EniLimitExceeded, DependencyError, EFSMountFailure, FunctionError.RuntimeInitError, DisabledKMSKey, InvalidImage, InternalError, InvalidSecurityGroup, EFSMountTimeout, InvalidZipFileException]"
+
+open_enum! {
+    /// The enumeration `StateReasonCode`.
+    StateReasonCode {
+        Idle = "Idle",
+        Creating = "Creating",
+        Restoring = "Restoring",
+        EniLimitExceeded = "EniLimitExceeded",
+        InsufficientRolePermissions = "InsufficientRolePermissions",
+        InvalidConfiguration = "InvalidConfiguration",
+        InternalError = "InternalError",
+        SubnetOutOfIPAddresses = "SubnetOutOfIPAddresses",
+        InvalidSubnet = "InvalidSubnet",
+        InvalidSecurityGroup = "InvalidSecurityGroup",
+        ImageDeleted = "ImageDeleted",
+        ImageAccessDenied = "ImageAccessDenied",
+        InvalidImage = "InvalidImage",
+        KMSKeyAccessDenied = "KMSKeyAccessDenied",
+        KMSKeyNotFound = "KMSKeyNotFound",
+        InvalidStateKMSKey = "InvalidStateKMSKey",
+        DisabledKMSKey = "DisabledKMSKey",
+        EFSIOError = "EFSIOError",
+        EFSMountConnectivityError = "EFSMountConnectivityError",
+        EFSMountFailure = "EFSMountFailure",
+        EFSMountTimeout = "EFSMountTimeout",
+        InvalidRuntime = "InvalidRuntime",
+        InvalidZipFileException = "InvalidZipFileException",
+        FunctionError = "FunctionError",
+        ServiceQuotaExceededException = "ServiceQuotaExceededException",
+        VcpuLimitExceeded = "VcpuLimitExceeded",
+        CapacityProviderScalingLimitExceeded = "CapacityProviderScalingLimitExceeded",
+        InsufficientCapacity = "InsufficientCapacity",
+        EC2RequestLimitExceeded = "EC2RequestLimitExceeded",
+        FunctionErrorInitTimeout = "FunctionError.InitTimeout",
+        FunctionErrorRuntimeInitError = "FunctionError.RuntimeInitError",
+        FunctionErrorExtensionInitError = "FunctionError.ExtensionInitError",
+        FunctionErrorInvalidEntryPoint = "FunctionError.InvalidEntryPoint",
+        FunctionErrorInvalidWorkingDirectory = "FunctionError.InvalidWorkingDirectory",
+        FunctionErrorPermissionDenied = "FunctionError.PermissionDenied",
+        FunctionErrorTooManyExtensions = "FunctionError.TooManyExtensions",
+        FunctionErrorInitResourceExhausted = "FunctionError.InitResourceExhausted",
+        DisallowedByVpcEncryptionControl = "DisallowedByVpcEncryptionControl",
+        DrainingDurableExecutions = "DrainingDurableExecutions",
+        IncompatibleAcceleratorInstanceTypes = "IncompatibleAcceleratorInstanceTypes",
+        DependencyError = "DependencyError",
+    }
+    printed "[ImageDeleted, SubnetOutOfIPAddresses, Creating, KMSKeyNotFound, InvalidRuntime, KMSKeyAccessDenied, CapacityProviderScalingLimitExceeded, FunctionError.ExtensionInitError, FunctionError.InitTimeout, FunctionError.TooManyExtensions, EFSIOError, FunctionError.InitResourceExhausted, InvalidSubnet, InsufficientCapacity, EC2RequestLimitExceeded, FunctionError.PermissionDenied, InsufficientRolePermissions, ImageAccessDenied, Idle, EFSMountConnectivityError, VcpuLimitExceeded, Restoring, ServiceQuotaExceededException, DisallowedByVpcEncryptionControl, IncompatibleAcceleratorInstanceTypes, FunctionError, DrainingDurableExecutions, InvalidConfiguration, InvalidStateKMSKey, FunctionError.InvalidEntryPoint, FunctionError.InvalidWorkingDirectory, EniLimitExceeded, DependencyError, EFSMountFailure, FunctionError.RuntimeInitError, DisabledKMSKey, InvalidImage, InternalError, InvalidSecurityGroup, EFSMountTimeout, InvalidZipFileException]"
 }
 
 /// The structure `StepDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct StepDetails {
     pub attempt: Option<i32>,
     pub next_attempt_timestamp: Option<Timestamp>,
@@ -2691,62 +2994,73 @@ pub struct StepDetails {
     pub error: Option<ErrorObject>,
 }
 
+impl std::fmt::Debug for StepDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StepDetails")
+            .field("attempt", &self.attempt)
+            .field("next_attempt_timestamp", &self.next_attempt_timestamp)
+            .field("result", &self.result.as_ref().map(|_| Redacted))
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
 /// The structure `StepFailedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepFailedDetails {
     pub error: EventError,
     pub retry_details: RetryDetails,
 }
 
 /// The structure `StepOptions`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepOptions {
     pub next_attempt_delay_seconds: Option<i32>,
 }
 
 /// The structure `StepStartedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepStartedDetails {}
 
 /// The structure `StepSucceededDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepSucceededDetails {
     pub result: EventResult,
     pub retry_details: RetryDetails,
 }
 
 /// The structure `StopDurableExecutionRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StopDurableExecutionRequest {
     pub durable_execution_arn: String,
     pub error: Option<ErrorObject>,
 }
 
 /// The structure `StopDurableExecutionResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StopDurableExecutionResponse {
     pub stop_timestamp: Timestamp,
 }
 
 open_enum! {
-/// The enumeration `SystemLogLevel`.
-SystemLogLevel {
-Debug = "DEBUG",
-Info = "INFO",
-Warn = "WARN",
-}
-printed "[INFO, DEBUG, WARN]"
+    /// The enumeration `SystemLogLevel`.
+    SystemLogLevel {
+        Debug = "DEBUG",
+        Info = "INFO",
+        Warn = "WARN",
+    }
+    printed "[INFO, DEBUG, WARN]"
 }
 
 /// The structure `TagResourceRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceRequest {
     pub resource: String,
     pub tags: BTreeMap<String, String>,
 }
 
 /// The structure `TagsError`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagsError {
     pub error_code: String,
     pub message: String,
@@ -2766,49 +3080,49 @@ pub struct TenancyConfig {
 }
 
 open_enum! {
-/// The enumeration `TenantIsolationMode`.
-TenantIsolationMode {
-PerTenant = "PER_TENANT",
-}
-printed "[PER_TENANT]"
+    /// The enumeration `TenantIsolationMode`.
+    TenantIsolationMode {
+        PerTenant = "PER_TENANT",
+    }
+    printed "[PER_TENANT]"
 }
 
 /// The structure `TraceHeader`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TraceHeader {
     pub x_amzn_trace_id: Option<String>,
 }
 
 /// The structure `TracingConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TracingConfig {
     pub mode: Option<TracingMode>,
 }
 
 /// The structure `TracingConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TracingConfigResponse {
     pub mode: Option<TracingMode>,
 }
 
 open_enum! {
-/// The enumeration `TracingMode`.
-TracingMode {
-Active = "Active",
-PassThrough = "PassThrough",
-}
-printed "[Active, PassThrough]"
+    /// The enumeration `TracingMode`.
+    TracingMode {
+        Active = "Active",
+        PassThrough = "PassThrough",
+    }
+    printed "[Active, PassThrough]"
 }
 
 /// The structure `UntagResourceRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceRequest {
     pub resource: String,
     pub tag_keys: Vec<String>,
 }
 
 /// The structure `UpdateAliasRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateAliasRequest {
     pub function_name: String,
     pub name: String,
@@ -2819,7 +3133,7 @@ pub struct UpdateAliasRequest {
 }
 
 /// The structure `UpdateCapacityProviderRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateCapacityProviderRequest {
     pub capacity_provider_name: String,
     pub capacity_provider_scaling_config: Option<CapacityProviderScalingConfig>,
@@ -2834,7 +3148,7 @@ pub struct UpdateCapacityProviderResponse {
 }
 
 /// The structure `UpdateCodeSigningConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateCodeSigningConfigRequest {
     pub code_signing_config_arn: String,
     pub description: Option<String>,
@@ -2843,13 +3157,13 @@ pub struct UpdateCodeSigningConfigRequest {
 }
 
 /// The structure `UpdateCodeSigningConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateCodeSigningConfigResponse {
     pub code_signing_config: CodeSigningConfig,
 }
 
 /// The structure `UpdateEventSourceMappingRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateEventSourceMappingRequest {
     pub uuid: String,
     pub function_name: Option<String>,
@@ -2876,7 +3190,7 @@ pub struct UpdateEventSourceMappingRequest {
 }
 
 /// The structure `UpdateFunctionCodeRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct UpdateFunctionCodeRequest {
     pub function_name: String,
     pub zip_file: Option<Bytes>,
@@ -2893,8 +3207,28 @@ pub struct UpdateFunctionCodeRequest {
     pub source_kms_key_arn: Option<String>,
 }
 
+impl std::fmt::Debug for UpdateFunctionCodeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpdateFunctionCodeRequest")
+            .field("function_name", &self.function_name)
+            .field("zip_file", &self.zip_file.as_ref().map(|_| Redacted))
+            .field("s3_bucket", &self.s3_bucket)
+            .field("s3_key", &self.s3_key)
+            .field("s3_object_version", &self.s3_object_version)
+            .field("s3_object_storage_mode", &self.s3_object_storage_mode)
+            .field("image_uri", &self.image_uri)
+            .field("architectures", &self.architectures)
+            .field("publish", &self.publish)
+            .field("publish_to", &self.publish_to)
+            .field("dry_run", &self.dry_run)
+            .field("revision_id", &self.revision_id)
+            .field("source_kms_key_arn", &self.source_kms_key_arn)
+            .finish()
+    }
+}
+
 /// The structure `UpdateFunctionConfigurationRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateFunctionConfigurationRequest {
     pub function_name: String,
     pub role: Option<String>,
@@ -2922,7 +3256,7 @@ pub struct UpdateFunctionConfigurationRequest {
 }
 
 /// The structure `UpdateFunctionEventInvokeConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateFunctionEventInvokeConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -2932,7 +3266,7 @@ pub struct UpdateFunctionEventInvokeConfigRequest {
 }
 
 /// The structure `UpdateFunctionUrlConfigRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateFunctionUrlConfigRequest {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -2954,17 +3288,17 @@ pub struct UpdateFunctionUrlConfigResponse {
 }
 
 open_enum! {
-/// The enumeration `UpdateRuntimeOn`.
-UpdateRuntimeOn {
-Auto = "Auto",
-Manual = "Manual",
-FunctionUpdate = "FunctionUpdate",
-}
-printed "[Manual, Auto, FunctionUpdate]"
+    /// The enumeration `UpdateRuntimeOn`.
+    UpdateRuntimeOn {
+        Auto = "Auto",
+        Manual = "Manual",
+        FunctionUpdate = "FunctionUpdate",
+    }
+    printed "[Manual, Auto, FunctionUpdate]"
 }
 
 /// The structure `VpcConfig`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcConfig {
     pub subnet_ids: Option<Vec<String>>,
     pub security_group_ids: Option<Vec<String>>,
@@ -2972,7 +3306,7 @@ pub struct VpcConfig {
 }
 
 /// The structure `VpcConfigResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcConfigResponse {
     pub subnet_ids: Option<Vec<String>>,
     pub security_group_ids: Option<Vec<String>>,
@@ -2981,32 +3315,32 @@ pub struct VpcConfigResponse {
 }
 
 /// The structure `WaitCancelledDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WaitCancelledDetails {
     pub error: Option<EventError>,
 }
 
 /// The structure `WaitDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WaitDetails {
     pub scheduled_end_timestamp: Option<Timestamp>,
 }
 
 /// The structure `WaitOptions`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WaitOptions {
     pub wait_seconds: Option<i32>,
 }
 
 /// The structure `WaitStartedDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WaitStartedDetails {
     pub duration: i32,
     pub scheduled_end_timestamp: Timestamp,
 }
 
 /// The structure `WaitSucceededDetails`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WaitSucceededDetails {
     pub duration: Option<i32>,
 }

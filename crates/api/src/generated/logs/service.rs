@@ -18,7 +18,7 @@ use crate::error::Error;
 /// An implementation of the service; operations that it leaves out answer 501.
 pub trait LogsService: Send + Sync {
     /// What an operation knows of its request besides the input: caller, account, region.
-    type Context: Sync;
+    type Context: Sync + ?Sized;
 
     /// `CreateLogGroup`
     fn create_log_group(

@@ -8,7 +8,7 @@ use crate::open_enum::open_enum;
 use std::collections::BTreeMap;
 
 /// The structure `CreateLogGroupRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateLogGroupRequest {
     pub log_group_name: String,
     pub kms_key_id: Option<String>,
@@ -18,44 +18,44 @@ pub struct CreateLogGroupRequest {
 }
 
 /// The structure `CreateLogStreamRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateLogStreamRequest {
     pub log_group_name: String,
     pub log_stream_name: String,
 }
 
 open_enum! {
-/// The enumeration `DataProtectionStatus`.
-DataProtectionStatus {
-Activated = "ACTIVATED",
-Deleted = "DELETED",
-Archived = "ARCHIVED",
-Disabled = "DISABLED",
-}
-printed "[DELETED, DISABLED, ACTIVATED, ARCHIVED]"
+    /// The enumeration `DataProtectionStatus`.
+    DataProtectionStatus {
+        Activated = "ACTIVATED",
+        Deleted = "DELETED",
+        Archived = "ARCHIVED",
+        Disabled = "DISABLED",
+    }
+    printed "[DELETED, DISABLED, ACTIVATED, ARCHIVED]"
 }
 
 /// The structure `DeleteLogGroupRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteLogGroupRequest {
     pub log_group_name: String,
 }
 
 /// The structure `DeleteLogStreamRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteLogStreamRequest {
     pub log_group_name: String,
     pub log_stream_name: String,
 }
 
 /// The structure `DeleteRetentionPolicyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRetentionPolicyRequest {
     pub log_group_name: String,
 }
 
 /// The structure `DescribeLogGroupsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogGroupsRequest {
     pub account_identifiers: Option<Vec<String>>,
     pub log_group_name_prefix: Option<String>,
@@ -68,14 +68,14 @@ pub struct DescribeLogGroupsRequest {
 }
 
 /// The structure `DescribeLogGroupsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogGroupsResponse {
     pub log_groups: Option<Vec<LogGroup>>,
     pub next_token: Option<String>,
 }
 
 /// The structure `DescribeLogStreamsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogStreamsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -87,35 +87,35 @@ pub struct DescribeLogStreamsRequest {
 }
 
 /// The structure `DescribeLogStreamsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogStreamsResponse {
     pub log_streams: Option<Vec<LogStream>>,
     pub next_token: Option<String>,
 }
 
 /// The structure `Entity`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entity {
     pub key_attributes: Option<BTreeMap<String, String>>,
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
 open_enum! {
-/// The enumeration `EntityRejectionErrorType`.
-EntityRejectionErrorType {
-InvalidEntity = "InvalidEntity",
-InvalidTypeValue = "InvalidTypeValue",
-InvalidKeyAttributes = "InvalidKeyAttributes",
-InvalidAttributes = "InvalidAttributes",
-EntitySizeTooLarge = "EntitySizeTooLarge",
-UnsupportedLogGroupType = "UnsupportedLogGroupType",
-MissingRequiredFields = "MissingRequiredFields",
-}
-printed "[InvalidEntity, InvalidKeyAttributes, InvalidAttributes, InvalidTypeValue, MissingRequiredFields, UnsupportedLogGroupType, EntitySizeTooLarge]"
+    /// The enumeration `EntityRejectionErrorType`.
+    EntityRejectionErrorType {
+        InvalidEntity = "InvalidEntity",
+        InvalidTypeValue = "InvalidTypeValue",
+        InvalidKeyAttributes = "InvalidKeyAttributes",
+        InvalidAttributes = "InvalidAttributes",
+        EntitySizeTooLarge = "EntitySizeTooLarge",
+        UnsupportedLogGroupType = "UnsupportedLogGroupType",
+        MissingRequiredFields = "MissingRequiredFields",
+    }
+    printed "[InvalidEntity, InvalidKeyAttributes, InvalidAttributes, InvalidTypeValue, MissingRequiredFields, UnsupportedLogGroupType, EntitySizeTooLarge]"
 }
 
 /// The structure `FilterLogEventsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterLogEventsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -132,7 +132,7 @@ pub struct FilterLogEventsRequest {
 }
 
 /// The structure `FilterLogEventsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterLogEventsResponse {
     pub events: Option<Vec<FilteredLogEvent>>,
     pub searched_log_streams: Option<Vec<SearchedLogStream>>,
@@ -140,7 +140,7 @@ pub struct FilterLogEventsResponse {
 }
 
 /// The structure `FilteredLogEvent`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilteredLogEvent {
     pub log_stream_name: Option<String>,
     pub timestamp: Option<i64>,
@@ -150,7 +150,7 @@ pub struct FilteredLogEvent {
 }
 
 /// The structure `GetLogEventsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLogEventsRequest {
     pub log_group_name: Option<String>,
     pub log_group_identifier: Option<String>,
@@ -164,7 +164,7 @@ pub struct GetLogEventsRequest {
 }
 
 /// The structure `GetLogEventsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLogEventsResponse {
     pub events: Option<Vec<OutputLogEvent>>,
     pub next_forward_token: Option<String>,
@@ -172,22 +172,22 @@ pub struct GetLogEventsResponse {
 }
 
 open_enum! {
-/// The enumeration `InheritedProperty`.
-InheritedProperty {
-AccountDataProtection = "ACCOUNT_DATA_PROTECTION",
-}
-printed "[ACCOUNT_DATA_PROTECTION]"
+    /// The enumeration `InheritedProperty`.
+    InheritedProperty {
+        AccountDataProtection = "ACCOUNT_DATA_PROTECTION",
+    }
+    printed "[ACCOUNT_DATA_PROTECTION]"
 }
 
 /// The structure `InputLogEvent`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InputLogEvent {
     pub timestamp: i64,
     pub message: String,
 }
 
 /// The structure `LogGroup`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogGroup {
     pub log_group_name: Option<String>,
     pub creation_time: Option<i64>,
@@ -206,18 +206,18 @@ pub struct LogGroup {
 }
 
 open_enum! {
-/// The enumeration `LogGroupClass`.
-LogGroupClass {
-Standard = "STANDARD",
-InfrequentAccess = "INFREQUENT_ACCESS",
-Delivery = "DELIVERY",
-Essentials = "ESSENTIALS",
-}
-printed "[INFREQUENT_ACCESS, ESSENTIALS, DELIVERY, STANDARD]"
+    /// The enumeration `LogGroupClass`.
+    LogGroupClass {
+        Standard = "STANDARD",
+        InfrequentAccess = "INFREQUENT_ACCESS",
+        Delivery = "DELIVERY",
+        Essentials = "ESSENTIALS",
+    }
+    printed "[INFREQUENT_ACCESS, ESSENTIALS, DELIVERY, STANDARD]"
 }
 
 /// The structure `LogStream`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogStream {
     pub log_stream_name: Option<String>,
     pub creation_time: Option<i64>,
@@ -230,16 +230,16 @@ pub struct LogStream {
 }
 
 open_enum! {
-/// The enumeration `OrderBy`.
-OrderBy {
-LogStreamName = "LogStreamName",
-LastEventTime = "LastEventTime",
-}
-printed "[LogStreamName, LastEventTime]"
+    /// The enumeration `OrderBy`.
+    OrderBy {
+        LogStreamName = "LogStreamName",
+        LastEventTime = "LastEventTime",
+    }
+    printed "[LogStreamName, LastEventTime]"
 }
 
 /// The structure `OutputLogEvent`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OutputLogEvent {
     pub timestamp: Option<i64>,
     pub message: Option<String>,
@@ -247,7 +247,7 @@ pub struct OutputLogEvent {
 }
 
 /// The structure `PutLogEventsRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutLogEventsRequest {
     pub log_group_name: String,
     pub log_stream_name: String,
@@ -257,7 +257,7 @@ pub struct PutLogEventsRequest {
 }
 
 /// The structure `PutLogEventsResponse`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutLogEventsResponse {
     pub next_sequence_token: Option<String>,
     pub rejected_log_events_info: Option<RejectedLogEventsInfo>,
@@ -265,7 +265,7 @@ pub struct PutLogEventsResponse {
 }
 
 /// The structure `PutRetentionPolicyRequest`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutRetentionPolicyRequest {
     pub log_group_name: String,
     pub retention_in_days: i32,
@@ -278,7 +278,7 @@ pub struct RejectedEntityInfo {
 }
 
 /// The structure `RejectedLogEventsInfo`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RejectedLogEventsInfo {
     pub too_new_log_event_start_index: Option<i32>,
     pub too_old_log_event_end_index: Option<i32>,
@@ -286,7 +286,7 @@ pub struct RejectedLogEventsInfo {
 }
 
 /// The structure `SearchedLogStream`.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SearchedLogStream {
     pub log_stream_name: Option<String>,
     pub searched_completely: Option<bool>,
