@@ -257,6 +257,9 @@ pub struct FileSystem {
     pub arn: String,
     /// Where it is mounted, below `/mnt/`.
     pub local_mount_path: String,
+    /// `S3FilesConfig.DirectS3Read`, if given.
+    #[serde(default)]
+    pub direct_s3_read: Option<String>,
 }
 
 /// `State` with its reason.
