@@ -11,7 +11,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 
 /// The most values (at any depth, names of members included) that one text may have.
-const MOST_VALUES: u32 = 1_000_000;
+const MOST_VALUES: u32 = 200_000;
 
 /// Objects with more members than this are looked up by binary search.
 const FEW_MEMBERS: usize = 32;
