@@ -1,1 +1,66 @@
-fn main() {}
+//! `rushlight`: the server and its client commands in one binary.
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod command;
+mod config;
+mod keys;
+mod output;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::output::Output;
+
+/// AWS Lambda that you own.
+#[derive(Debug, Parser)]
+#[command(name = "rushlight", version, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the AWS Lambda API.
+    Serve(Box<config::Flags>),
+    /// Tell what this machine offers, what that means for isolation, and how to mend what is missing.
+    Doctor(command::doctor::Arguments),
+    /// List functions.
+    Functions(command::functions::Arguments),
+    /// Invoke a function and show its result.
+    Invoke(command::invoke::Arguments),
+    /// Show a function's log.
+    Logs(command::logs::Arguments),
+    /// Work with the server's clock.
+    Clock(command::clock::Arguments),
+}
+
+fn main() -> ExitCode {
+    // The sandbox backend starts this binary again as its privileged helper: nothing may come before this, since the
+    // helper must be the only thread of its process.
+    rushlight_sandbox::jailer::main_if_requested();
+    let arguments = Arguments::parse();
+    let output = Output::standard();
+    match run(arguments.command, &output) {
+        Ok(code) => code,
+        Err(error) => {
+            output.failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, output: &Output) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(flags) => command::serve::run(*flags, output),
+        Command::Doctor(arguments) => command::doctor::run(&arguments, output),
+        Command::Functions(arguments) => client::block_on(command::functions::run(arguments, output)),
+        Command::Invoke(arguments) => client::block_on(command::invoke::run(arguments, output)),
+        Command::Logs(arguments) => client::block_on(command::logs::run(arguments, output)),
+        Command::Clock(arguments) => client::block_on(command::clock::run(arguments, output)),
+    }
+}

@@ -1,0 +1,190 @@
+//! The client side of the command line: signed requests to a server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use clap::Args;
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use rushlight_auth::AccessKey;
+use rushlight_auth::sigv4::{BodyHash, Payload, Signer, sign_request};
+use rushlight_model::clock::Clock;
+
+use crate::config::default_data_dir;
+use crate::keys::{CREDENTIALS_FILE, read_profile};
+
+/// What every client command takes.
+#[derive(Debug, Clone, Args)]
+pub struct ClientFlags {
+    /// The server.
+    #[arg(long, env = "RUSHLIGHT_ENDPOINT_URL", value_name = "URL", default_value = "http://127.0.0.1:9000")]
+    pub endpoint: String,
+
+    /// Region of the functions.
+    #[arg(long, env = "AWS_REGION", value_name = "NAME", default_value = "us-east-1")]
+    pub region: String,
+
+    /// The server's data directory, for its credentials file; not needed where AWS_ACCESS_KEY_ID is set.
+    #[arg(long, env = "RUSHLIGHT_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// An answer of the server.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// Signs and sends requests.
+#[derive(Debug)]
+pub struct Client {
+    endpoint: Uri,
+    region: String,
+    key: AccessKey,
+}
+
+impl Client {
+    /// Finds the credentials and checks the endpoint.
+    ///
+    /// # Errors
+    /// One sentence with the mend.
+    pub fn new(flags: &ClientFlags) -> anyhow::Result<Self> {
+        let endpoint: Uri = flags.endpoint.parse().with_context(|| format!("'{}' is not a URL", flags.endpoint))?;
+        if endpoint.scheme_str() != Some("http") || endpoint.host().is_none() {
+            bail!("--endpoint {}: only http://HOST:PORT is understood here", flags.endpoint);
+        }
+        let key = match key_from_environment() {
+            Some(key) => key,
+            None => {
+                let directory = flags.data_dir.clone().map_or_else(default_data_dir, Ok)?;
+                let path = directory.join(CREDENTIALS_FILE);
+                read_profile(&path)?.with_context(|| {
+                    format!("there is no {}; say where the server keeps its data with --data-dir", path.display())
+                })?
+            }
+        };
+        Ok(Self { endpoint, region: flags.region.clone(), key })
+    }
+
+    /// Sends one request and reads the whole answer, whatever its status.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or does not speak HTTP.
+    pub async fn send(
+        &self,
+        service: &str,
+        method: Method,
+        path_and_query: &str,
+        headers: &[(&'static str, &str)],
+        body: Bytes,
+    ) -> anyhow::Result<Answer> {
+        let authority = self.endpoint.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        let mut request = Request::builder().method(method).uri(path_and_query).header("host", authority);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(())?.into_parts();
+        let signer = Signer {
+            access_key: &self.key,
+            region: &self.region,
+            service,
+            now: Clock::real().now().as_seconds(),
+        };
+        sign_request(&signer, &mut parts, Payload::Hash(BodyHash::of(&body)))?;
+        self.exchange(Request::from_parts(parts, Full::new(body)), authority).await
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>, authority: &str) -> anyhow::Result<Answer> {
+        let host = self.endpoint.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = self.endpoint.port_u16().unwrap_or(80);
+        let stream = tokio::net::TcpStream::connect((host, port)).await.with_context(|| {
+            format!("no server answers at http://{authority}; start one with 'rushlight serve' or name it with --endpoint")
+        })?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let exchange = async {
+            let (parts, body) = sender.send_request(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            anyhow::Ok(Answer { status: parts.status, headers: parts.headers, body })
+        };
+        tokio::pin!(connection);
+        tokio::pin!(exchange);
+        let mut open = true;
+        loop {
+            tokio::select! {
+                answer = &mut exchange => return answer,
+                ended = &mut connection, if open => {
+                    ended?;
+                    open = false;
+                }
+            }
+        }
+    }
+
+    /// Calls an operation of Lambda and reads the JSON answer.
+    ///
+    /// # Errors
+    /// As [`Client::send`], and for every answer that is not a success: the error's code and message.
+    pub async fn lambda(&self, method: Method, path_and_query: &str) -> anyhow::Result<serde_json::Value> {
+        let answer = self.send("lambda", method, path_and_query, &[], Bytes::new()).await?;
+        answer.json()
+    }
+
+    /// Calls an operation of the log service.
+    ///
+    /// # Errors
+    /// As [`Client::lambda`].
+    pub async fn logs(&self, operation: &str, input: &serde_json::Value) -> anyhow::Result<serde_json::Value> {
+        let target = format!("Logs_20140328.{operation}");
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        let answer = self.send("logs", Method::POST, "/", &headers, Bytes::from(input.to_string())).await?;
+        answer.json()
+    }
+}
+
+impl Answer {
+    /// The body as JSON if the request succeeded.
+    ///
+    /// # Errors
+    /// The error's code and message otherwise.
+    pub fn json(&self) -> anyhow::Result<serde_json::Value> {
+        let value: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        if self.status.is_success() {
+            return Ok(value);
+        }
+        let code = self.header("x-amzn-errortype").or_else(|| value["__type"].as_str()).unwrap_or("Error");
+        let message = value["message"].as_str().or_else(|| value["Message"].as_str()).unwrap_or("no message");
+        bail!("{code}: {message}")
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+fn key_from_environment() -> Option<AccessKey> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let mut key = AccessKey::new(&variable("AWS_ACCESS_KEY_ID")?, &variable("AWS_SECRET_ACCESS_KEY")?);
+    key.session_token = variable("AWS_SESSION_TOKEN");
+    Some(key)
+}
+
+/// Runs a client command on a small runtime of its own.
+///
+/// # Errors
+/// The command's.
+pub fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}

@@ -1,0 +1,8 @@
+//! One file per verb of the command line.
+
+pub mod clock;
+pub mod doctor;
+pub mod functions;
+pub mod invoke;
+pub mod logs;
+pub mod serve;

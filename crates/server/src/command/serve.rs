@@ -1,0 +1,82 @@
+//! `rushlight serve`
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use rushlight_gateway::{Limits, Listener};
+use rushlight_store::DataDirectory;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{AuthMode, Config, Flags, IsolationMode, LogConfig, LogFormat};
+use crate::output::{Output, Style};
+use crate::wire::{Isolation, Server};
+
+/// Runs the verb.
+pub fn run(flags: Flags, output: &Output) -> anyhow::Result<ExitCode> {
+    let (config, log) = Config::load(flags)?;
+    start_log(&log)?;
+    let data = DataDirectory::open(&config.data_dir)?;
+    // The privileged helper is started before there are threads, and from the one that lives as long as the process:
+    // the kernel ends it when its parent thread ends.
+    let isolation = Isolation::start(&config, &data)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(config, data, isolation, output));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config, data: DataDirectory, isolation: Isolation, output: &Output) -> anyhow::Result<()> {
+    let listener = Listener::bind(config.listen, Limits::default())
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.address()?;
+    warn_of_choices(&config, output);
+    let server = Server::build(&config, data, isolation, address).await?;
+    let stop = CancellationToken::new();
+    let gateway = server.gateway();
+    output.line(format!("rushlight is listening on http://{address}"));
+    let serving = listener.serve(gateway, stop.clone(), config.shutdown_timeout);
+    tokio::pin!(serving);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        () = &mut serving => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(seconds = config.shutdown_timeout.as_secs(), "server.shutdown.begun");
+    stop.cancel();
+    // A second signal means: now.
+    tokio::select! {
+        () = &mut serving => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    server.shutdown().await;
+    tracing::info!("server.shutdown.done");
+    Ok(())
+}
+
+fn warn_of_choices(config: &Config, output: &Output) {
+    if config.isolation == IsolationMode::None {
+        let text = "WARNING: --isolation none: functions run as plain processes of this user and can do all that it can.";
+        output.aside(output.styled(Style::Warning, text));
+    }
+    if config.auth == AuthMode::Permissive {
+        let text = "Signatures are not verified (--auth permissive): whoever reaches the port may do everything.";
+        output.aside(output.styled(Style::Warning, text));
+    }
+}
+
+fn start_log(config: &LogConfig) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.filter)
+        .with_context(|| format!("--log '{}' is not a filter, e.g. 'info' or 'warn,rushlight_invoke=debug'", config.filter))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.format {
+        LogFormat::Text => subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}

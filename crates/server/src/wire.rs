@@ -1,0 +1,325 @@
+//! The composition root: the only place that knows which store, which sandbox backend and which services are in use.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use anyhow::Context;
+use rushlight_auth::sigv4::{Payload, Signer, Verifier};
+use rushlight_auth::{AccessKey, RoleSession, SessionKey};
+use rushlight_control::{CodeUrl, CodeUrls, Control, Retire, Retirement, RuntimeVersion, Runtimes, code};
+use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
+use rushlight_environment::{Credentials, ServeEndpoint, Services};
+use rushlight_gateway::{Authentication, CODE_SERVICE, Gateway, Limits, serve_connection};
+use rushlight_invoke::{CodeSource, Dependencies as InvokeDependencies, Invoker, RoleCredentials, Settings};
+use rushlight_model::arn::{FunctionId, Scope};
+use rushlight_model::clock::Clock;
+use rushlight_model::function::Architecture;
+use rushlight_model::quota::AccountQuotas;
+use rushlight_sandbox::{Backend, Egress};
+use rushlight_services::logs::{LogStore, LogStoreConfig, LogsService};
+use rushlight_store::table::{Table, function};
+use rushlight_store::{BlobStore, BoxFuture, DataDirectory, Digest, PackageStore, Sqlite};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode};
+use crate::keys::{KeyRing, root_key, session_key};
+
+/// Heads of functions kept in memory by the data plane.
+const CACHED_FUNCTIONS: usize = 10_000;
+
+/// How long the credentials of an execution environment are good for.
+const CREDENTIALS_LIFETIME: Duration = Duration::from_secs(36 * 3600);
+
+/// The age at which an execution environment is retired: well before its credentials end.
+const ENVIRONMENT_MAX_AGE: Duration = Duration::from_secs(12 * 3600);
+
+/// How long an environment is idle before it is frozen.
+const FREEZE_AFTER: Duration = Duration::from_millis(100);
+
+/// The sandbox backend, chosen and started.
+pub struct Isolation {
+    backend: Arc<dyn Backend>,
+}
+
+impl Isolation {
+    /// Starts the backend that the configuration asks for. To be called before the process has threads.
+    ///
+    /// # Errors
+    /// One sentence saying what the machine does not offer, with the mend.
+    pub fn start(config: &Config, data: &DataDirectory) -> anyhow::Result<Self> {
+        let backend = backend(config, data)?;
+        Ok(Self { backend })
+    }
+}
+
+fn backend(config: &Config, data: &DataDirectory) -> anyhow::Result<Arc<dyn Backend>> {
+    use rushlight_sandbox::{LinuxBackend, Options, ProcessBackend};
+    let options = || Options::new(data.join("sandbox"));
+    Ok(match config.isolation {
+        IsolationMode::None => Arc::new(ProcessBackend::new(data.join("sandbox"))?),
+        IsolationMode::Sandbox => Arc::new(LinuxBackend::start(options())?),
+        IsolationMode::Rootless => Arc::new(LinuxBackend::start(options().rootless())?),
+    })
+}
+
+/// Everything that runs.
+pub struct Server {
+    gateway: Arc<Gateway>,
+    control: Control,
+    invoker: Invoker,
+    backend: Arc<dyn Backend>,
+    logs: LogStore,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    // Last: the store closes after all that writes to it, the lock on the directory after that.
+    store: Arc<Sqlite>,
+    _data: DataDirectory,
+}
+
+impl Server {
+    /// Builds the server on its data directory. `address` is where it listens.
+    ///
+    /// # Errors
+    /// One sentence saying what is wrong, with the mend.
+    pub async fn build(
+        config: &Config,
+        data: DataDirectory,
+        isolation: Isolation,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let clock = match config.clock {
+            ClockMode::Real => Clock::real(),
+            ClockMode::Virtual => Clock::new_virtual(),
+        };
+        let root = root_key(data.path(), &config.region)?;
+        let sessions = Arc::new(session_key(data.path())?);
+        let store = Arc::new(Sqlite::open(&data)?);
+        let blobs = BlobStore::open(&data.join("blobs"))?;
+        let packages = PackageStore::open(&data.join("packages"))?;
+        let logs = LogStore::open(&data.join("logs"), LogStoreConfig::default())?;
+        let catalogue = Arc::new(catalogue(config, &data)?);
+        let tracker = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let endpoint = Arc::new(FunctionEndpoint { gateway: OnceLock::new(), stop: stop.clone() });
+        let Isolation { backend } = isolation;
+        let services = Services {
+            backend: Arc::clone(&backend),
+            clock: clock.clone(),
+            logs: Arc::new(logs.clone()),
+            tracker: tracker.clone(),
+            endpoint: Some(Arc::clone(&endpoint) as Arc<dyn ServeEndpoint>),
+        };
+        let invoker = Invoker::new(
+            InvokeDependencies {
+                heads: Table::new(store.clone(), function::HEADS, CACHED_FUNCTIONS),
+                code: Arc::new(UnpackedCode { blobs: blobs.clone(), packages: packages.clone() }),
+                credentials: Arc::new(ExecutionRoles { sessions: Arc::clone(&sessions), clock: clock.clone() }),
+                catalogue: Arc::clone(&catalogue),
+                services,
+            },
+            invoke_settings(config),
+        );
+        let control = Control::new(rushlight_control::Dependencies {
+            store: store.clone(),
+            blobs: blobs.clone(),
+            packages,
+            clock: clock.clone(),
+            quotas: AccountQuotas { concurrent_executions: config.concurrent_executions, ..AccountQuotas::default() },
+            runtimes: Arc::new(MachineRuntimes(catalogue)),
+            code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
+            retire: Arc::new(DataPlane(invoker.clone())),
+            objects: None,
+        })
+        .await?;
+        let authentication = match config.auth {
+            AuthMode::Enforce => {
+                Authentication::Enforce(Verifier::new(Box::new(KeyRing::new(&root, &config.account, sessions))))
+            }
+            AuthMode::Permissive => Authentication::Permissive,
+        };
+        let gateway = Arc::new(Gateway::new(rushlight_gateway::Dependencies {
+            authentication,
+            default_scope: Scope { account: config.account.clone(), region: config.region.clone() },
+            control: control.clone(),
+            invoker: invoker.clone(),
+            logs: LogsService::new(logs.clone()),
+            blobs,
+            clock,
+        }));
+        let _ = endpoint.gateway.set(Arc::downgrade(&gateway));
+        Ok(Self { gateway, control, invoker, backend, logs, tracker, stop, store, _data: data })
+    }
+
+    /// What connections are served with.
+    pub fn gateway(&self) -> Arc<Gateway> {
+        Arc::clone(&self.gateway)
+    }
+
+    /// Ends everything in the order of dependence. Requests have been answered or cut before.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.invoker.close();
+        self.backend.shutdown().await;
+        self.control.shutdown().await;
+        self.tracker.close();
+        if tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tracker.len(), "server.shutdown.tasks_left");
+        }
+        self.logs.close();
+        self.store.close();
+    }
+}
+
+/// The runtimes of this machine.
+///
+/// # Errors
+/// If the files that environments need cannot be written.
+pub fn catalogue(config: &Config, data: &DataDirectory) -> anyhow::Result<Catalogue> {
+    let settings =
+        CatalogueSettings { data_directory: data.join("runtimes"), interpreters: config.runtimes.clone() };
+    Catalogue::discover(settings).context("cannot prepare the runtimes")
+}
+
+fn invoke_settings(config: &Config) -> Settings {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Settings {
+        concurrent_executions: config.concurrent_executions,
+        concurrent_starts: cores * 2,
+        freeze_after: FREEZE_AFTER,
+        idle_timeout: config.idle_timeout,
+        max_age: ENVIRONMENT_MAX_AGE,
+        function_environment: Arc::new(function_environment(config)),
+        egress: match config.egress {
+            EgressMode::Translated => Egress::Translated,
+            EgressMode::None => Egress::None,
+        },
+    }
+}
+
+/// What the operator sets in every environment. The SDKs find services by `AWS_ENDPOINT_URL_<SERVICE ID>`.
+fn function_environment(config: &Config) -> BTreeMap<String, String> {
+    let endpoints = config.endpoints.iter().map(|(service, url)| {
+        let id = match service.as_str() {
+            "logs" => "CLOUDWATCH_LOGS".to_owned(),
+            "events" => "EVENTBRIDGE".to_owned(),
+            "dynamodbstreams" => "DYNAMODB_STREAMS".to_owned(),
+            "secretsmanager" => "SECRETS_MANAGER".to_owned(),
+            "states" => "SFN".to_owned(),
+            other => other.to_uppercase().replace('-', "_"),
+        };
+        (format!("AWS_ENDPOINT_URL_{id}"), url.clone())
+    });
+    endpoints.chain(config.function_env.clone()).collect()
+}
+
+/// The AWS endpoint as functions see it: the gateway, on connections that come from within a sandbox.
+struct FunctionEndpoint {
+    gateway: OnceLock<Weak<Gateway>>,
+    stop: CancellationToken,
+}
+
+impl ServeEndpoint for FunctionEndpoint {
+    fn serve(&self, connection: tokio::net::TcpStream) -> BoxFuture<'static, ()> {
+        let gateway = self.gateway.get().and_then(Weak::upgrade);
+        let stop = self.stop.clone();
+        Box::pin(async move {
+            if let Some(gateway) = gateway {
+                serve_connection(connection, gateway, Limits::default(), stop).await;
+            }
+        })
+    }
+}
+
+/// Unpacked packages, unpacked again from the blob when they are gone.
+struct UnpackedCode {
+    blobs: BlobStore,
+    packages: PackageStore,
+}
+
+impl CodeSource for UnpackedCode {
+    fn directory<'a>(&'a self, sha256: &'a str) -> BoxFuture<'a, Result<PathBuf, String>> {
+        Box::pin(async move {
+            let digest: Digest = sha256.parse().map_err(|_| format!("'{sha256}' is not a SHA-256"))?;
+            if let Some(path) = self.packages.path(&digest) {
+                return Ok(path);
+            }
+            let archive = self.blobs.open_file(&digest).map_err(|error| error.to_string())?;
+            let archive = archive.ok_or_else(|| format!("the package {sha256} is not in the blob store"))?;
+            let unpack = move |into: &std::path::Path| code::unpack(archive, into).map(drop);
+            self.packages.ensure(&digest, unpack).await.map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// Credentials for execution roles.
+struct ExecutionRoles {
+    sessions: Arc<SessionKey>,
+    clock: Clock,
+}
+
+impl RoleCredentials for ExecutionRoles {
+    fn issue(&self, function: &FunctionId, role: &str) -> Option<Credentials> {
+        let session = RoleSession {
+            account: function.scope.account.clone(),
+            role: role.rsplit('/').next().unwrap_or(role).to_owned(),
+            session: function.name.clone(),
+            expires_at: (self.clock.now() + CREDENTIALS_LIFETIME).as_seconds(),
+        };
+        let key = self.sessions.issue(&session).ok()?;
+        Some(Credentials {
+            access_key_id: key.access_key_id,
+            secret_access_key: key.secret_access_key.expose().to_owned(),
+            session_token: key.session_token.unwrap_or_default(),
+        })
+    }
+}
+
+/// What this machine can run, for the control plane.
+struct MachineRuntimes(Arc<Catalogue>);
+
+impl Runtimes for MachineRuntimes {
+    fn check(&self, identifier: &str, _architecture: Architecture) -> Result<RuntimeVersion, String> {
+        let resolved = self.0.resolve(identifier).map_err(|missing| missing.to_string())?;
+        let arn = resolved.version_arn("us-east-1");
+        Ok(RuntimeVersion { hash: arn.rsplit(':').next().unwrap_or_default().to_owned() })
+    }
+}
+
+/// URLs of packages, presigned with the root key.
+struct PresignedCode {
+    key: AccessKey,
+    address: SocketAddr,
+    clock: Clock,
+}
+
+impl CodeUrls for PresignedCode {
+    fn presign(&self, url: CodeUrl<'_>) -> String {
+        let here = self.address.to_string();
+        let host = url.host.unwrap_or(&here);
+        let Scope { account, region } = url.scope;
+        let path = format!("/_rushlight/code/{account}/{region}/{}", url.package);
+        let now = self.clock.now().as_seconds();
+        let signer = Signer { access_key: &self.key, region, service: CODE_SERVICE, now };
+        let expires = u32::try_from(url.valid.as_secs()).unwrap_or(600);
+        let signed = signer.presign("GET", host, &path, None, expires, Payload::Unsigned);
+        format!("http://{host}{signed}")
+    }
+}
+
+/// The data plane, as the control plane tells it of changes.
+struct DataPlane(Invoker);
+
+impl Retire for DataPlane {
+    fn retire(&self, function: &FunctionId, _retirement: Retirement<'_>) {
+        // The new head has been committed: what it no longer serves is closed.
+        self.0.retire(function);
+    }
+
+    fn in_use(&self, package: &Digest) -> bool {
+        self.0.uses_package(&package.to_string())
+    }
+}
