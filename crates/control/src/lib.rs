@@ -1,3 +1,35 @@
-//! Placeholder header.
+//! The control plane: what the operations of the Lambda API do, short of running functions.
+//!
+//! ```text
+//! gateway ── typed request ──> Control (service.rs) ──> function/<operation>.rs ──> rules ──> archive on disk
+//!                                                                                              │
+//!                              answer <── function/view.rs <── head by compare-and-set <───────┘
+//!                                                                    │
+//!                      function/state.rs, in the background: unpack, then Active / Successful; old code retires
+//! ```
+//!
+//! # Invariants
+//! * A function is one row, its head. An operation changes it by one compare-and-set or not at all, so a crash leaves
+//!   the old state or the new one, and of two callers who saw the same revision one wins.
+//! * The archive is on disk before a head names it, and is not removed while one names it.
+//! * What is Pending or InProgress ends, also when the server was killed meanwhile: [`Control::open`] takes it up.
+//! * Nothing here starts a process. The data plane is told through [`Retire`] and asked through it what it still uses.
 
+#![forbid(unsafe_code)]
+
+mod account;
 pub mod code;
+mod context;
+mod dependencies;
+mod error;
+mod function;
+mod garbage;
+mod ledger;
+mod service;
+
+pub use context::RequestContext;
+pub use dependencies::{
+    CodeUrl, CodeUrls, Dependencies, ObjectError, Objects, Retire, Retirement, RuntimeVersion, Runtimes,
+};
+pub use error::{Error, Result, request_too_large};
+pub use service::Control;

@@ -1,0 +1,143 @@
+//! What the control plane needs from the rest of the server, as traits where that rest must not be known here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rushlight_model::arn::{FunctionId, Scope};
+use rushlight_model::clock::Clock;
+use rushlight_model::function::{Architecture, FunctionHead};
+use rushlight_model::quota::AccountQuotas;
+use rushlight_store::table::Table;
+use rushlight_store::{Backend, BlobStore, BoxFuture, Digest, PackageStore};
+
+/// Everything that a [`crate::Control`] works with.
+pub struct Dependencies {
+    /// Rows.
+    pub store: Arc<dyn Backend>,
+    /// The heads of all functions: a table of `store` under `rushlight_store::table::function::HEADS`, shared with
+    /// the data plane so that there is one cache.
+    pub functions: Table<FunctionHead>,
+    /// Archives as they were uploaded.
+    pub blobs: BlobStore,
+    /// Archives unpacked.
+    pub packages: PackageStore,
+    /// Time.
+    pub clock: Clock,
+    /// Limits of each account in each region.
+    pub quotas: AccountQuotas,
+    /// What this machine can run.
+    pub runtimes: Arc<dyn Runtimes>,
+    /// Makes the URLs that packages are downloaded from.
+    pub code_urls: Arc<dyn CodeUrls>,
+    /// The data plane, as far as it has to be told of changes.
+    pub retire: Arc<dyn Retire>,
+    /// Where code named by bucket and key is fetched from; `None` until such a service is configured.
+    pub objects: Option<Arc<dyn Objects>>,
+}
+
+impl fmt::Debug for Dependencies {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Dependencies")
+            .field("clock", &self.clock)
+            .field("quotas", &self.quotas)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A version of a managed runtime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeVersion {
+    /// What stands behind `runtime:` in its ARN: 64 hex digits.
+    pub hash: String,
+}
+
+impl RuntimeVersion {
+    /// `arn:aws:lambda:<region>::runtime:<hash>`, with no account.
+    #[must_use]
+    pub fn arn(&self, scope: &Scope) -> String {
+        format!("arn:{}:lambda:{}::runtime:{}", scope.partition(), scope.region, self.hash)
+    }
+}
+
+/// The runtimes that this server can start.
+pub trait Runtimes: Send + Sync {
+    /// The version of the runtime that a function gets now.
+    ///
+    /// A machine of another architecture is no reason to refuse: the function is then created as on AWS, and its
+    /// invocation says that it cannot run here. So a deployment made for several architectures goes through.
+    ///
+    /// # Errors
+    /// One sentence for the caller: what is not there, what is, and how to add what is not.
+    fn check(&self, identifier: &str, architecture: Architecture) -> Result<RuntimeVersion, String>;
+}
+
+/// What a URL for downloading a package must lead to.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeUrl<'a> {
+    /// Account and region of the function.
+    pub scope: &'a Scope,
+    /// The archive: its SHA-256 in lower-case hex.
+    pub package: &'a Digest,
+    /// How long the URL is good for.
+    pub valid: Duration,
+    /// The `Host` header of the request that asks for the URL.
+    pub host: Option<&'a str>,
+}
+
+/// Makes presigned URLs for packages, as in `Code.Location` of GetFunction.
+pub trait CodeUrls: Send + Sync {
+    /// A URL that serves the archive (`application/zip`) to whoever has it, without further credentials.
+    fn presign(&self, url: CodeUrl<'_>) -> String;
+}
+
+/// What execution environments must go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retirement<'a> {
+    /// Those of `$LATEST` of this incarnation whose generation is lower: code or configuration changed. Invocations
+    /// that run there end as they would.
+    Superseded {
+        /// See `FunctionHead::incarnation`.
+        incarnation: &'a str,
+        /// The generation that serves from now on.
+        generation: u64,
+    },
+    /// All of this incarnation: the function is deleted.
+    Deleted {
+        /// See `FunctionHead::incarnation`.
+        incarnation: &'a str,
+    },
+}
+
+/// The data plane, seen from the control plane.
+pub trait Retire: Send + Sync {
+    /// Called once the change is committed. Must be quick: it marks environments and returns.
+    fn retire(&self, function: &FunctionId, retirement: Retirement<'_>);
+
+    /// Whether an environment has the unpacked package mounted, or is about to. While this is true neither the
+    /// package nor its archive is removed.
+    fn in_use(&self, package: &Digest) -> bool;
+}
+
+/// Why an object could not be fetched, in the terms of S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectError {
+    /// E.g. `NoSuchKey`.
+    pub code: String,
+    /// E.g. `The specified key does not exist.`
+    pub message: String,
+}
+
+/// Fetches archives from an S3-style service.
+pub trait Objects: Send + Sync {
+    /// The whole object. `limit` is the largest size of use; a larger object may be refused early.
+    fn get<'a>(
+        &'a self,
+        bucket: &'a str,
+        key: &'a str,
+        version: Option<&'a str>,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Bytes, ObjectError>>;
+}

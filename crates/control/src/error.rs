@@ -1,0 +1,192 @@
+//! Why an operation of the control plane was refused or failed, and what AWS calls that.
+
+use rushlight_api::lambda::errors;
+use rushlight_model::arn::ReferenceError;
+use rushlight_model::quota::CODE_REQUEST_BYTES;
+use rushlight_store::table::UpdateError;
+
+use crate::code::CodeError;
+
+/// An operation that did not happen. All but [`Error::Store`], [`Error::Unpack`] and [`Error::Closing`] are the
+/// caller's doing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A rule of the operation refuses a parameter.
+    #[error("{0}")]
+    InvalidParameter(String),
+    /// A parameter breaks a constraint of the service's model that only shows in context.
+    #[error("{0}")]
+    Validation(String),
+    /// The function, or the version or alias that was asked for, does not exist.
+    #[error("Function not found: {arn}")]
+    FunctionNotFound {
+        /// The ARN as the caller addressed it.
+        arn: String,
+    },
+    /// The ARN names another region.
+    #[error("{0}")]
+    OtherRegion(ReferenceError),
+    /// The ARN names another account. AWS gives no message.
+    #[error("the resource belongs to another account")]
+    OtherAccount,
+    /// A resource policy would have to allow it.
+    #[error("{0}")]
+    AccessDenied(String),
+    /// A function of that name exists.
+    #[error("Function already exist: {name}")]
+    FunctionExists {
+        /// The bare name.
+        name: String,
+    },
+    /// The last update is not through.
+    #[error("The operation cannot be performed at this time. An update is in progress for resource: {arn}")]
+    UpdateInProgress {
+        /// ARN of the function.
+        arn: String,
+    },
+    /// The function is not in a state in which it can be changed.
+    #[error(
+        "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+    )]
+    UnfitState {
+        /// E.g. `Pending`.
+        state: &'static str,
+    },
+    /// The caller saw an older revision.
+    #[error(
+        "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to \
+         retrieve the latest Revision Id"
+    )]
+    RevisionMismatch,
+    /// The archive or the request is too large.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The account's code storage is used up.
+    #[error("Code storage limit exceeded.")]
+    CodeStorageExceeded,
+    /// The code signing configuration does not exist.
+    #[error(
+        "The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}."
+    )]
+    CodeSigningConfigNotFound {
+        /// The ARN as given.
+        arn: String,
+    },
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] rushlight_store::Error),
+    /// An archive could not be looked into or unpacked for a reason that is not in the archive.
+    #[error("the package could not be unpacked")]
+    Unpack(#[source] CodeError),
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Closing,
+}
+
+/// The result of an operation of the control plane.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::InvalidParameter(message.into())
+    }
+
+    /// A constraint violated by a value that the service's model allows, in the words of the model's own checks.
+    pub(crate) fn constraint(value: impl std::fmt::Display, member: &str, constraint: &str) -> String {
+        format!(
+            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+        )
+    }
+
+    /// A member of the request that AWS has and Rushlight does not. Ignoring it would deploy something else than what
+    /// was asked for.
+    pub(crate) fn not_offered(member: &str, instead: &str) -> Self {
+        Self::InvalidParameter(format!("Rushlight does not offer {member} yet. {instead}"))
+    }
+}
+
+impl From<ReferenceError> for Error {
+    fn from(error: ReferenceError) -> Self {
+        match error {
+            ReferenceError::OtherAccount => Self::OtherAccount,
+            ReferenceError::OtherRegion { .. } => Self::OtherRegion(error),
+            ReferenceError::QualifierMismatch | ReferenceError::Malformed => {
+                Self::InvalidParameter(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<CodeError> for Error {
+    fn from(error: CodeError) -> Self {
+        match error {
+            CodeError::TooLargeZipped => Self::TooLarge(error.to_string()),
+            CodeError::Empty | CodeError::TooLargeUnzipped => Self::InvalidParameter(error.to_string()),
+            CodeError::Unreadable { ref reason } => {
+                tracing::info!(reason = %reason, "package.unreadable");
+                Self::InvalidParameter(error.to_string())
+            }
+            CodeError::Io { .. } => Self::Unpack(error),
+        }
+    }
+}
+
+impl From<UpdateError<Error>> for Error {
+    fn from(error: UpdateError<Error>) -> Self {
+        match error {
+            UpdateError::Refused(refusal) => refusal,
+            UpdateError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// What the caller is told. What is the server's own fault is logged here, once, and not shown.
+impl From<Error> for rushlight_api::Error {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::InvalidParameter(_) => errors::invalid_parameter_value_exception(message),
+            Error::Validation(_) => Self::validation(message),
+            Error::FunctionNotFound { .. } | Error::OtherRegion(_) => {
+                errors::resource_not_found_exception(message)
+            }
+            Error::OtherAccount => Self::access_denied(None),
+            Error::AccessDenied(_) => Self::access_denied(Some(message)),
+            Error::FunctionExists { .. } | Error::UpdateInProgress { .. } | Error::UnfitState { .. } => {
+                errors::resource_conflict_exception(message)
+            }
+            Error::RevisionMismatch => errors::precondition_failed_exception(message),
+            Error::TooLarge(_) => Self::request_entity_too_large(message),
+            Error::CodeStorageExceeded => errors::code_storage_exceeded_exception(message),
+            Error::CodeSigningConfigNotFound { .. } => {
+                errors::code_signing_config_not_found_exception(message)
+            }
+            Error::Store(_) | Error::Unpack(_) => {
+                tracing::error!(error = %chain(&error), "control.failed");
+                errors::service_exception("Rushlight could not carry out the operation; its log says why.")
+            }
+            Error::Closing => Self::service_unavailable(),
+        }
+    }
+}
+
+/// What AWS answers a request whose body is larger than any archive could make it (see
+/// `rushlight_model::quota::CODE_REQUEST_BYTES`). The body is bounded where it is read, before it gets here.
+#[must_use]
+pub fn request_too_large(operation: &str) -> rushlight_api::Error {
+    rushlight_api::Error::request_entity_too_large(format!(
+        "Request must be smaller than {CODE_REQUEST_BYTES} bytes for the {operation} operation"
+    ))
+}
+
+/// An error with its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

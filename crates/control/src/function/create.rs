@@ -1,0 +1,214 @@
+//! CreateFunction.
+//!
+//! ```text
+//! rules of the request ─> archive looked through ─> archive on disk ─> head put where none was ─> answer: Pending
+//! ```
+
+use rushlight_api::lambda::types::{CreateFunctionRequest, CreateFunctionResponse};
+use rushlight_model::arn::FunctionReference;
+use rushlight_model::clock::Timestamp;
+use rushlight_model::function::{
+    Architecture, Code, FunctionConfiguration, FunctionHead, TracingMode, Version,
+};
+use rushlight_store::Expect;
+use uuid::Uuid;
+
+use super::code::{Archive, Source};
+use super::settings::Settings;
+use super::{architecture, logging, name, runtime, state, view};
+use crate::Control;
+use crate::context::RequestContext;
+use crate::error::{Error, Result};
+
+/// How many tags a function may have.
+const TAGS: usize = 50;
+const TIMEOUT_SECONDS: u32 = 3;
+const MEMORY_SIZE_MB: u32 = 128;
+const EPHEMERAL_STORAGE_MB: u32 = 512;
+
+pub(crate) async fn create(
+    control: &Control,
+    context: &RequestContext,
+    input: CreateFunctionRequest,
+) -> Result<CreateFunctionResponse> {
+    let reference = name::new_function(&context.scope, &input.function_name)?;
+    check_offered(&input)?;
+    if input.tags.as_ref().is_some_and(|tags| tags.len() > TAGS) {
+        return Err(Error::invalid("Number of tags exceeds resource tag limit."));
+    }
+    let mut latest = configuration(control, context, &reference, &input)?;
+    let key = control.key(&reference.function);
+    if control.functions.get(&key).await?.is_some() {
+        return Err(exists(&reference));
+    }
+    let archive = source(&input).archive(control.objects.as_ref()).await?;
+    put_code(&mut latest, &archive);
+    let _reserved = control.ledger.reserve(&control.functions, &context.scope, archive.size()).await?;
+    let _hold = archive.keep(&control.blobs, &control.ledger).await?;
+    let head = FunctionHead {
+        id: reference.function.clone(),
+        incarnation: Uuid::new_v4().to_string(),
+        latest,
+        serving: None,
+        last_version: 0,
+        versions: Vec::new(),
+        aliases: Default::default(),
+        reserved_concurrency: None,
+        tags: input.tags.unwrap_or_default(),
+    };
+    let entry = match control.functions.put(&key, head, Expect::Absent).await {
+        Err(error) if error.is_conflict() => return Err(exists(&reference)),
+        result => result?,
+    };
+    control.settle(&entry.value);
+    tracing::info!(function = %reference.arn(), request = %context.request_id, "function.created");
+    Ok(view::configuration(&entry.value, &entry.value.latest, None))
+}
+
+/// The configuration that the request asks for, with code yet to come.
+fn configuration(
+    control: &Control,
+    context: &RequestContext,
+    reference: &FunctionReference,
+    input: &CreateFunctionRequest,
+) -> Result<FunctionConfiguration> {
+    let (Some(identifier), Some(handler)) = (&input.runtime, &input.handler) else {
+        return Err(Error::invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ));
+    };
+    let code = Code::Zip {
+        runtime: identifier.to_string(),
+        handler: handler.clone(),
+        sha256: String::new(),
+        size: 0,
+        unpacked_size: 0,
+    };
+    let now = control.clock.now();
+    let architecture = architecture(input.architectures.as_deref()).unwrap_or(Architecture::X86_64);
+    let mut configuration = initial(&reference.function.name, code, architecture, now);
+    configuration.tenant_isolation = input.tenancy_config.is_some();
+    configuration.source_kms_key_arn = input.code.source_kms_key_arn.clone();
+    runtime::check_choice(identifier.as_str(), now)?;
+    settings(input).apply(&mut configuration, context)?;
+    let version =
+        control.runtimes.check(identifier.as_str(), architecture).map_err(Error::InvalidParameter)?;
+    configuration.runtime_version_arn = Some(version.arn(&context.scope));
+    Ok(configuration)
+}
+
+/// A new function's configuration before any setting is applied.
+pub(super) fn initial(
+    name: &str,
+    code: Code,
+    architecture: Architecture,
+    now: Timestamp,
+) -> FunctionConfiguration {
+    FunctionConfiguration {
+        version: Version::Latest,
+        generation: 1,
+        code,
+        role: String::new(),
+        description: String::new(),
+        timeout_seconds: TIMEOUT_SECONDS,
+        memory_size_mb: MEMORY_SIZE_MB,
+        ephemeral_storage_mb: EPHEMERAL_STORAGE_MB,
+        architecture,
+        environment: None,
+        layers: Vec::new(),
+        logging: logging::default_for(name),
+        tracing_mode: TracingMode::PassThrough,
+        runtime_version_arn: None,
+        kms_key_arn: None,
+        source_kms_key_arn: None,
+        dead_letter_target_arn: None,
+        vpc: None,
+        file_systems: Vec::new(),
+        snap_start_published_versions: false,
+        tenant_isolation: false,
+        last_modified: now,
+        revision_id: Uuid::new_v4().to_string(),
+        state: state::pending(),
+        last_update: None,
+    }
+}
+
+/// Notes in the configuration which archive is its code.
+pub(super) fn put_code(configuration: &mut FunctionConfiguration, archive: &Archive) {
+    if let Code::Zip { sha256, size, unpacked_size, .. } = &mut configuration.code {
+        *sha256 = archive.digest.to_string();
+        *size = archive.size();
+        *unpacked_size = archive.unpacked_size;
+    }
+}
+
+/// Refuses what this release does not have, instead of deploying something else than was asked for.
+fn check_offered(input: &CreateFunctionRequest) -> Result<()> {
+    let is_image = input.package_type.as_ref().is_some_and(|package_type| package_type.as_str() == "Image");
+    if is_image {
+        return Err(match &input.code.image_uri {
+            None => {
+                Error::invalid("Please provide ImageUri when creating a function with packageType Image.")
+            }
+            Some(_) => Error::not_offered("PackageType Image", "Deploy a zip archive instead."),
+        });
+    }
+    if input.code.image_uri.is_some() {
+        return Err(Error::invalid(
+            "Please don't provide ImageUri when creating a function with packageType Zip.",
+        ));
+    }
+    if let Some(arn) = &input.code_signing_config_arn {
+        return Err(Error::CodeSigningConfigNotFound { arn: arn.clone() });
+    }
+    let refused = [
+        ("Publish", input.publish == Some(true)),
+        ("PublishTo", input.publish_to.is_some()),
+        ("CapacityProviderConfig", input.capacity_provider_config.is_some()),
+        ("DurableConfig", input.durable_config.is_some()),
+        ("RuntimeConfig", input.runtime_config.is_some()),
+        ("AcceleratorConfig", input.accelerator_config.is_some()),
+    ];
+    match refused.iter().find(|(_, given)| *given) {
+        Some((member, _)) => Err(Error::not_offered(member, "Create the function without it.")),
+        None => Ok(()),
+    }
+}
+
+fn settings(input: &CreateFunctionRequest) -> Settings {
+    // Variables are shown only if the member was there, even if it is empty.
+    let environment = input.environment.clone().filter(|given| given.variables.is_some());
+    Settings {
+        description: input.description.clone(),
+        role: Some(input.role.clone()),
+        runtime: None,
+        handler: None,
+        timeout: input.timeout,
+        memory_size: input.memory_size,
+        ephemeral_storage: input.ephemeral_storage.clone(),
+        environment,
+        layers: input.layers.clone(),
+        vpc: input.vpc_config.clone(),
+        file_systems: input.file_system_configs.clone(),
+        dead_letter: input.dead_letter_config.clone(),
+        kms_key_arn: input.kms_key_arn.clone(),
+        tracing: input.tracing_config.clone(),
+        snap_start: input.snap_start.clone(),
+        logging: input.logging_config.clone(),
+        image: input.image_config.clone(),
+    }
+}
+
+fn source(input: &CreateFunctionRequest) -> Source {
+    Source {
+        zip_file: input.code.zip_file.clone(),
+        s3_bucket: input.code.s3_bucket.clone(),
+        s3_key: input.code.s3_key.clone(),
+        s3_object_version: input.code.s3_object_version.clone(),
+        s3_object_storage_mode: input.code.s3_object_storage_mode.clone(),
+    }
+}
+
+fn exists(reference: &FunctionReference) -> Error {
+    Error::FunctionExists { name: reference.function.name.clone() }
+}

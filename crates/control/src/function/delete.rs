@@ -1,0 +1,60 @@
+//! DeleteFunction.
+
+use rushlight_api::lambda::types::{DeleteFunctionRequest, DeleteFunctionResponse};
+use rushlight_model::arn::{FunctionReference, Qualifier};
+use rushlight_store::Expect;
+
+use crate::Control;
+use crate::context::RequestContext;
+use crate::dependencies::Retirement;
+use crate::error::{Error, Result};
+
+pub(crate) async fn delete(
+    control: &Control,
+    context: &RequestContext,
+    input: DeleteFunctionRequest,
+) -> Result<DeleteFunctionResponse> {
+    let reference =
+        FunctionReference::parse(&context.scope, &input.function_name, input.qualifier.as_deref())?;
+    match &reference.qualifier {
+        None => function(control, context, &reference).await?,
+        Some(Qualifier::Latest) => {
+            return Err(Error::invalid("$LATEST version cannot be deleted without deleting the function."));
+        }
+        Some(Qualifier::Alias(_)) => {
+            return Err(Error::invalid("Deletion of aliases is not currently supported."));
+        }
+        // Versions do not exist yet; deleting what is not there succeeds, if the function is there.
+        Some(Qualifier::Version(_)) => {
+            if control.functions.get(&control.key(&reference.function)).await?.is_none() {
+                return Err(not_found(&reference));
+            }
+        }
+    }
+    Ok(DeleteFunctionResponse::default())
+}
+
+/// Deletes the head; with it goes everything that it names. Of several callers at a time one succeeds.
+async fn function(control: &Control, context: &RequestContext, reference: &FunctionReference) -> Result<()> {
+    let key = control.key(&reference.function);
+    let head = loop {
+        let entry = control.functions.get(&key).await?;
+        let entry = entry.ok_or_else(|| not_found(reference))?;
+        match control.functions.delete(&key, Expect::Revision(entry.revision)).await {
+            Err(error) if error.is_conflict() => {}
+            result => {
+                result?;
+                break entry.value;
+            }
+        }
+    };
+    let retirement = Retirement::Deleted { incarnation: &head.incarnation };
+    control.retire.retire(&head.id, retirement);
+    tracing::info!(function = %reference.arn(), request = %context.request_id, "function.deleted");
+    Ok(())
+}
+
+/// Names the function without qualifier, as AWS does here.
+fn not_found(reference: &FunctionReference) -> Error {
+    Error::FunctionNotFound { arn: reference.function.arn() }
+}

@@ -1,0 +1,89 @@
+//! GetFunction and GetFunctionConfiguration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rushlight_api::lambda::types::{
+    Concurrency, FunctionCodeLocation, GetFunctionConfigurationRequest, GetFunctionConfigurationResponse,
+    GetFunctionRequest, GetFunctionResponse,
+};
+use rushlight_model::arn::{FunctionReference, Qualifier};
+use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
+use rushlight_store::Digest;
+
+use super::view;
+use crate::Control;
+use crate::context::RequestContext;
+use crate::dependencies::CodeUrl;
+use crate::error::{Error, Result};
+
+/// How long `Code.Location` is good for.
+pub(crate) const LOCATION_VALID: Duration = Duration::from_mins(10);
+
+pub(crate) async fn get(
+    control: &Control,
+    context: &RequestContext,
+    input: GetFunctionRequest,
+) -> Result<GetFunctionResponse> {
+    let reference =
+        FunctionReference::parse(&context.scope, &input.function_name, input.qualifier.as_deref())?;
+    let head = find(control, &reference).await?;
+    let concurrency = head
+        .reserved_concurrency
+        .map(|reserved| Concurrency { reserved_concurrent_executions: i32::try_from(reserved).ok() });
+    Ok(GetFunctionResponse {
+        configuration: Some(view::configuration(&head, &head.latest, reference.qualifier.as_ref())),
+        code: Some(location(control, context, &head.latest)),
+        tags: Some(head.tags.clone()).filter(|tags| !tags.is_empty()),
+        concurrency,
+        ..GetFunctionResponse::default()
+    })
+}
+
+pub(crate) async fn get_configuration(
+    control: &Control,
+    context: &RequestContext,
+    input: GetFunctionConfigurationRequest,
+) -> Result<GetFunctionConfigurationResponse> {
+    let reference =
+        FunctionReference::parse(&context.scope, &input.function_name, input.qualifier.as_deref())?;
+    let head = find(control, &reference).await?;
+    Ok(view::configuration(&head, &head.latest, reference.qualifier.as_ref()))
+}
+
+/// The function, if it and what the qualifier names exist. There are no versions and aliases yet.
+async fn find(control: &Control, reference: &FunctionReference) -> Result<Arc<FunctionHead>> {
+    let entry = control.functions.get(&control.key(&reference.function)).await?;
+    entry
+        .filter(|_| matches!(reference.qualifier, None | Some(Qualifier::Latest)))
+        .map(|entry| entry.value)
+        .ok_or_else(|| Error::FunctionNotFound { arn: reference.arn() })
+}
+
+/// Where the code can be fetched from.
+fn location(
+    control: &Control,
+    context: &RequestContext,
+    configuration: &FunctionConfiguration,
+) -> FunctionCodeLocation {
+    match &configuration.code {
+        Code::Zip { sha256, .. } => FunctionCodeLocation {
+            repository_type: Some("S3".into()),
+            location: sha256.parse::<Digest>().ok().map(|package| {
+                control.code_urls.presign(CodeUrl {
+                    scope: &context.scope,
+                    package: &package,
+                    valid: LOCATION_VALID,
+                    host: context.host.as_deref(),
+                })
+            }),
+            source_kms_key_arn: configuration.source_kms_key_arn.clone(),
+            ..FunctionCodeLocation::default()
+        },
+        Code::Image { uri, .. } => FunctionCodeLocation {
+            repository_type: Some("ECR".into()),
+            image_uri: Some(uri.clone()),
+            ..FunctionCodeLocation::default()
+        },
+    }
+}

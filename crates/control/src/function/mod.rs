@@ -1,0 +1,36 @@
+//! Functions: created, read, listed, updated, deleted.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | create, get, list, update, delete | one operation (or two of a kind) each |
+//! | state | the states of a function and what moves it along |
+//! | settings | what create and update have in common |
+//! | name, code, runtime, environment, layers, logging, network | the rules of one part of a request |
+//! | view | what a function looks like from outside |
+
+mod code;
+pub(crate) mod create;
+pub(crate) mod delete;
+mod environment;
+pub(crate) mod get;
+mod layers;
+pub(crate) mod list;
+mod logging;
+mod name;
+mod network;
+mod runtime;
+mod settings;
+pub(crate) mod state;
+pub(crate) mod update;
+mod view;
+
+use rushlight_api::lambda::types;
+use rushlight_model::function::Architecture;
+
+/// The architecture that a request names, if it names one.
+fn architecture(given: Option<&[types::Architecture]>) -> Option<Architecture> {
+    given.and_then(<[_]>::first).map(|architecture| match architecture.as_str() {
+        "arm64" => Architecture::Arm64,
+        _ => Architecture::X86_64,
+    })
+}

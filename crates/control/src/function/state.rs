@@ -1,0 +1,289 @@
+//! The states of a function and what moves it from one to the next.
+//!
+//! ```text
+//!  CreateFunction                                     Update…                          Update…
+//!       │                                               │                                │
+//!       v          package is unpacked                  v      package is unpacked       │
+//!   Pending ──────────────────────────> Active ──> Active, InProgress ──────> Active, Successful
+//!       │                                               │
+//!       └── cannot be unpacked ──> Failed               └── cannot be unpacked ──> Active, update Failed
+//! ```
+//! Every arrow is one compare-and-set of the head and gives a new revision id. While an update is in progress, and
+//! after one that failed, the configuration before it serves ([`FunctionHead::serving`]).
+//!
+//! See "Lambda function states" in the AWS Lambda developer guide.
+
+use std::time::Duration;
+
+use rushlight_model::function::{FunctionConfiguration, FunctionHead, LastUpdate, Reason, State};
+use rushlight_store::table::UpdateError;
+use rushlight_store::{Digest, EnsureError};
+use uuid::Uuid;
+
+use crate::Control;
+use crate::code::{self, CodeError};
+use crate::dependencies::Retirement;
+use crate::error::{Error, Result, chain};
+use crate::ledger;
+
+/// How long Pending and InProgress are to be seen at least.
+pub(crate) const VISIBLE: Duration = Duration::from_millis(150);
+/// How long to wait after the store failed before trying again.
+const RETRY: Duration = Duration::from_secs(1);
+
+fn creating() -> Reason {
+    Reason { code: "Creating".into(), text: "The function is being created.".into() }
+}
+
+/// The state that a function begins in.
+pub(super) fn pending() -> State {
+    State::Pending(creating())
+}
+
+/// Whether something is under way that [`Control::settle`] ends.
+pub(crate) fn is_unsettled(head: &FunctionHead) -> bool {
+    matches!(head.latest.state, State::Pending(_))
+        || matches!(head.latest.last_update, Some(LastUpdate::InProgress(_)))
+}
+
+/// Refuses an update that the function's state does not allow, or whose caller saw an older revision.
+pub(super) fn check_update(head: &FunctionHead, revision_id: Option<&str>) -> Result<()> {
+    if revision_id.is_some_and(|seen| seen != head.latest.revision_id) {
+        return Err(Error::RevisionMismatch);
+    }
+    let state = match head.latest.state {
+        State::Active | State::Inactive(_) => None,
+        State::Pending(_) => Some("Pending"),
+        State::Failed(_) => Some("Failed"),
+    };
+    if let Some(state) = state {
+        return Err(Error::UnfitState { state });
+    }
+    match head.latest.last_update {
+        Some(LastUpdate::InProgress(_)) => Err(Error::UpdateInProgress { arn: head.id.arn() }),
+        _ => Ok(()),
+    }
+}
+
+/// The head once `latest` is on its way to replace what serves.
+pub(super) fn begin_update(head: &FunctionHead, latest: FunctionConfiguration) -> FunctionHead {
+    let serving = match &head.serving {
+        Some(serving) => serving.clone(),
+        None => Box::new(head.latest.clone()),
+    };
+    FunctionHead {
+        latest: FunctionConfiguration {
+            generation: head.latest.generation + 1,
+            revision_id: Uuid::new_v4().to_string(),
+            last_update: Some(LastUpdate::InProgress(creating())),
+            ..latest
+        },
+        serving: Some(serving),
+        ..head.clone()
+    }
+}
+
+/// The head once what was under way has ended, with the reason if it failed.
+fn end(head: &FunctionHead, failure: Option<Reason>) -> FunctionHead {
+    let mut head = head.clone();
+    head.latest.revision_id = Uuid::new_v4().to_string();
+    match (&head.latest.state, failure) {
+        (State::Pending(_), Some(reason)) => head.latest.state = State::Failed(reason),
+        (_, Some(reason)) => head.latest.last_update = Some(LastUpdate::Failed(reason)),
+        (_, None) => {
+            head.latest.state = State::Active;
+            head.latest.last_update = Some(LastUpdate::Successful);
+            head.serving = None;
+        }
+    }
+    head
+}
+
+impl Control {
+    /// Takes a function that is Pending or InProgress to the end of it, in the background.
+    pub(crate) fn settle(&self, head: &FunctionHead) {
+        let (control, head) = (self.clone(), head.clone());
+        let visible_until = self.clock.moment() + VISIBLE;
+        self.tasks.spawn(async move {
+            let stop = control.stop.clone();
+            let settling = async {
+                let failure = control.prepare(&head).await;
+                control.clock.sleep_until(visible_until).await;
+                while let Err(error) = control.finish(&head, failure.as_ref()).await {
+                    tracing::warn!(function = %head.id.arn(), error = %chain(&error), "function.settling_failed");
+                    control.clock.sleep(RETRY).await;
+                }
+            };
+            // What is cut off here is taken up again when a server starts.
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = settling => {}
+            }
+        });
+    }
+
+    /// Has the package unpacked before anything runs from it. The archive was looked through when it came, so only
+    /// the platform can fail here, or a disk that lost what was on it.
+    async fn prepare(&self, head: &FunctionHead) -> Option<Reason> {
+        let (digest, _) = ledger::archive(&head.latest)?;
+        let _hold = self.ledger.hold(digest).await;
+        let error = self.unpack(digest).await.err()?;
+        tracing::error!(function = %head.id.arn(), package = %digest, error = %chain(&error), "package.unpack_failed");
+        let code = match &error {
+            EnsureError::Build(CodeError::Io { .. }) | EnsureError::Store(_) => "InternalError",
+            EnsureError::Build(_) => "InvalidZipFileException",
+        };
+        Some(Reason { code: code.into(), text: "The code of the function could not be unpacked.".into() })
+    }
+
+    async fn unpack(&self, digest: Digest) -> std::result::Result<(), EnsureError<CodeError>> {
+        if self.packages.path(&digest).is_some() {
+            return Ok(());
+        }
+        let zip = self.blobs.read(&digest).await?;
+        let zip = zip.ok_or_else(|| {
+            EnsureError::Build(CodeError::Unreadable { reason: "the archive is gone".into() })
+        })?;
+        let build = move |directory: &std::path::Path| code::unpack(&zip, directory).map(drop);
+        self.packages.ensure(&digest, build).await.map(drop)
+    }
+
+    /// Ends what `seen` was in the middle of, unless it was changed or deleted since.
+    async fn finish(&self, seen: &FunctionHead, failure: Option<&Reason>) -> Result<()> {
+        let change = |present: Option<&rushlight_store::table::Entry<FunctionHead>>| match present {
+            Some(entry)
+                if entry.value.incarnation == seen.incarnation
+                    && entry.value.latest.generation == seen.latest.generation
+                    && is_unsettled(&entry.value) =>
+            {
+                Ok(end(&entry.value, failure.cloned()))
+            }
+            _ => Err(Superseded),
+        };
+        let entry = match self.functions.update(&self.key(&seen.id), change).await {
+            Ok(entry) => entry,
+            Err(UpdateError::Refused(Superseded)) => return Ok(()),
+            Err(UpdateError::Store(error)) => return Err(error.into()),
+        };
+        let head = &entry.value;
+        if head.serving.is_none() && head.latest.generation > 1 {
+            let retirement =
+                Retirement::Superseded { incarnation: &head.incarnation, generation: head.latest.generation };
+            self.retire.retire(&head.id, retirement);
+        }
+        tracing::info!(function = %head.id.arn(), generation = head.latest.generation, failed = failure.is_some(),
+            "function.settled");
+        Ok(())
+    }
+}
+
+/// The function is no longer what was to be settled.
+#[derive(Debug)]
+struct Superseded;
+
+impl std::fmt::Display for Superseded {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("changed or deleted since")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rushlight_model::arn::{FunctionId, Scope};
+    use rushlight_model::clock::Timestamp;
+    use rushlight_model::function::{Architecture, Code};
+
+    use super::*;
+
+    fn new_head() -> FunctionHead {
+        let code = Code::Zip {
+            runtime: "python3.12".into(),
+            handler: "h.h".into(),
+            sha256: String::new(),
+            size: 1,
+            unpacked_size: 1,
+        };
+        let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
+        FunctionHead {
+            id: FunctionId { scope, name: "f".into() },
+            incarnation: "i".into(),
+            latest: super::super::create::initial("f", code, Architecture::X86_64, Timestamp::from_millis(0)),
+            serving: None,
+            last_version: 0,
+            versions: Vec::new(),
+            aliases: Default::default(),
+            reserved_concurrency: None,
+            tags: Default::default(),
+        }
+    }
+
+    fn failure() -> Option<Reason> {
+        Some(Reason { code: "InternalError".into(), text: "x".into() })
+    }
+
+    #[test]
+    fn a_new_function_is_pending_then_active() {
+        let head = new_head();
+        assert!(is_unsettled(&head) && !head.serving().is_active());
+        assert_eq!(
+            check_update(&head, None).unwrap_err().to_string(),
+            "The operation cannot be performed at this time. The function is currently in the following state: \
+             Pending"
+        );
+        let active = end(&head, None);
+        assert!(!is_unsettled(&active) && active.serving().is_active());
+        assert_eq!(active.latest.last_update, Some(LastUpdate::Successful));
+        assert_ne!(active.latest.revision_id, head.latest.revision_id);
+        assert_eq!(active.latest.generation, head.latest.generation);
+    }
+
+    #[test]
+    fn the_old_configuration_serves_until_the_update_is_through() {
+        let active = end(&new_head(), None);
+        let mut changed = active.latest.clone();
+        changed.description = "new".into();
+        let updating = begin_update(&active, changed);
+        assert_eq!(updating.serving().description, "");
+        assert_eq!(updating.latest.generation, 2);
+        assert_ne!(updating.latest.revision_id, active.latest.revision_id);
+        assert_eq!(
+            check_update(&updating, None).unwrap_err().to_string(),
+            "The operation cannot be performed at this time. An update is in progress for resource: \
+             arn:aws:lambda:eu-west-1:123456789012:function:f"
+        );
+        let updated = end(&updating, None);
+        assert_eq!(updated.serving().description, "new");
+        assert!(updated.serving.is_none());
+    }
+
+    #[test]
+    fn a_failed_update_leaves_the_old_configuration_serving_also_for_the_next() {
+        let active = end(&new_head(), None);
+        let mut changed = active.latest.clone();
+        changed.description = "bad".into();
+        let failed = end(&begin_update(&active, changed), failure());
+        assert!(matches!(failed.latest.last_update, Some(LastUpdate::Failed(_))));
+        assert_eq!(failed.serving().description, "");
+        assert!(check_update(&failed, None).is_ok());
+        let mut changed = failed.latest.clone();
+        changed.description = "good".into();
+        let updating = begin_update(&failed, changed);
+        assert_eq!(updating.serving().description, "");
+        assert_eq!(end(&updating, None).serving().description, "good");
+    }
+
+    #[test]
+    fn a_failed_creation_cannot_be_updated() {
+        let failed = end(&new_head(), failure());
+        assert!(matches!(failed.latest.state, State::Failed(_)));
+        assert!(check_update(&failed, None).is_err());
+    }
+
+    #[test]
+    fn an_old_revision_id_is_told_first() {
+        let head = new_head();
+        assert!(matches!(check_update(&head, Some("stale")), Err(Error::RevisionMismatch)));
+        let active = end(&head, None);
+        assert!(check_update(&active, Some(&active.latest.revision_id)).is_ok());
+    }
+}

@@ -1,0 +1,211 @@
+//! UpdateFunctionCode and UpdateFunctionConfiguration.
+
+use rushlight_api::lambda::types::{
+    UpdateFunctionCodeRequest, UpdateFunctionCodeResponse, UpdateFunctionConfigurationRequest,
+    UpdateFunctionConfigurationResponse,
+};
+use rushlight_model::arn::FunctionReference;
+use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
+use rushlight_store::table::Entry;
+
+use super::code::{Archive, Source};
+use super::create::put_code;
+use super::settings::Settings;
+use super::{architecture, name, runtime, state, view};
+use crate::Control;
+use crate::context::RequestContext;
+use crate::error::{Error, Result};
+
+pub(crate) async fn code(
+    control: &Control,
+    context: &RequestContext,
+    input: UpdateFunctionCodeRequest,
+) -> Result<UpdateFunctionCodeResponse> {
+    let reference = name::latest(&context.scope, &input.function_name)?;
+    let refused = [("Publish", input.publish == Some(true)), ("PublishTo", input.publish_to.is_some())];
+    if let Some((member, _)) = refused.iter().find(|(_, given)| *given) {
+        return Err(Error::not_offered(member, "Update the code without it."));
+    }
+    let revision_id = input.revision_id.as_deref();
+    // Looked at before the archive, so that what is refused anyway costs nothing; looked at again when it counts.
+    let present = control.functions.get(&control.key(&reference.function)).await?;
+    let head = updatable(present.as_ref(), &reference, revision_id)?;
+    check_package_type(head, &input)?;
+    let archive = source(&input).archive(control.objects.as_ref()).await?;
+    let change = |head: &FunctionHead| changed_code(control, context, head, &input, &archive);
+    if input.dry_run == Some(true) {
+        let latest = change(head)?;
+        return Ok(view::configuration(head, &latest, None));
+    }
+    let grown = archive.size().saturating_sub(code_size(&head.latest));
+    let _reserved = control.ledger.reserve(&control.functions, &context.scope, grown).await?;
+    let _hold = archive.clone().keep(&control.blobs, &control.ledger).await?;
+    commit(control, context, &reference, revision_id, change).await
+}
+
+pub(crate) async fn configuration(
+    control: &Control,
+    context: &RequestContext,
+    input: UpdateFunctionConfigurationRequest,
+) -> Result<UpdateFunctionConfigurationResponse> {
+    let reference = name::latest(&context.scope, &input.function_name)?;
+    check_offered(&input)?;
+    if let Some(identifier) = &input.runtime {
+        runtime::check_known(identifier.as_str(), control.clock.now())?;
+    }
+    let settings = settings(&input);
+    let change = |head: &FunctionHead| {
+        let mut latest = head.latest.clone();
+        settings.apply(&mut latest, context)?;
+        renew_runtime(control, context, &head.latest, &mut latest)?;
+        Ok(latest)
+    };
+    commit(control, context, &reference, input.revision_id.as_deref(), change).await
+}
+
+/// Changes the function by compare-and-set and sets it on its way to being updated.
+async fn commit(
+    control: &Control,
+    context: &RequestContext,
+    reference: &FunctionReference,
+    revision_id: Option<&str>,
+    change: impl Fn(&FunctionHead) -> Result<FunctionConfiguration>,
+) -> Result<UpdateFunctionCodeResponse> {
+    let key = control.key(&reference.function);
+    let now = control.clock.now();
+    let entry = control
+        .functions
+        .update(&key, |present| {
+            let head = updatable(present, reference, revision_id)?;
+            let latest = FunctionConfiguration { last_modified: now, ..change(head)? };
+            Ok(state::begin_update(head, latest))
+        })
+        .await?;
+    control.settle(&entry.value);
+    tracing::info!(function = %reference.arn(), request = %context.request_id, "function.updated");
+    Ok(view::configuration(&entry.value, &entry.value.latest, None))
+}
+
+fn updatable<'a>(
+    present: Option<&'a Entry<FunctionHead>>,
+    reference: &FunctionReference,
+    revision_id: Option<&str>,
+) -> Result<&'a FunctionHead> {
+    let entry = present.ok_or_else(|| Error::FunctionNotFound { arn: reference.arn() })?;
+    state::check_update(&entry.value, revision_id)?;
+    Ok(&entry.value)
+}
+
+/// The configuration with the archive as its code.
+fn changed_code(
+    control: &Control,
+    context: &RequestContext,
+    head: &FunctionHead,
+    input: &UpdateFunctionCodeRequest,
+    archive: &Archive,
+) -> Result<FunctionConfiguration> {
+    check_package_type(head, input)?;
+    let mut latest = head.latest.clone();
+    put_code(&mut latest, archive);
+    latest.source_kms_key_arn.clone_from(&input.source_kms_key_arn);
+    if let Some(architecture) = architecture(input.architectures.as_deref()) {
+        latest.architecture = architecture;
+    }
+    renew_runtime(control, context, &head.latest, &mut latest)?;
+    Ok(latest)
+}
+
+/// Gives the function the present version of its runtime, and refuses a runtime that it cannot be given.
+///
+/// A runtime that the function already had and that has since gone from this machine is no reason to refuse: the
+/// version noted last stays.
+fn renew_runtime(
+    control: &Control,
+    context: &RequestContext,
+    before: &FunctionConfiguration,
+    latest: &mut FunctionConfiguration,
+) -> Result<()> {
+    let Code::Zip { runtime: identifier, .. } = &latest.code else {
+        return Ok(());
+    };
+    let now = control.clock.now();
+    let kept = matches!(&before.code, Code::Zip { runtime, .. } if runtime == identifier);
+    if kept {
+        runtime::check_update(identifier, now)?;
+    } else {
+        runtime::check_choice(identifier, now)?;
+    }
+    match control.runtimes.check(identifier, latest.architecture) {
+        Ok(version) => latest.runtime_version_arn = Some(version.arn(&context.scope)),
+        Err(_) if kept => {}
+        Err(sentence) => return Err(Error::InvalidParameter(sentence)),
+    }
+    Ok(())
+}
+
+fn check_package_type(head: &FunctionHead, input: &UpdateFunctionCodeRequest) -> Result<()> {
+    match (&head.latest.code, input.image_uri.is_some()) {
+        (Code::Zip { .. }, true) => Err(Error::invalid(
+            "Please don't provide ImageUri when updating a function with packageType Zip.",
+        )),
+        (Code::Image { .. }, false) => {
+            Err(Error::invalid("Please provide ImageUri when updating a function with packageType Image."))
+        }
+        (Code::Image { .. }, true) => {
+            Err(Error::not_offered("PackageType Image", "Deploy a zip archive instead."))
+        }
+        (Code::Zip { .. }, false) => Ok(()),
+    }
+}
+
+fn check_offered(input: &UpdateFunctionConfigurationRequest) -> Result<()> {
+    let refused = [
+        ("CapacityProviderConfig", input.capacity_provider_config.is_some()),
+        ("DurableConfig", input.durable_config.is_some()),
+        ("RuntimeConfig", input.runtime_config.is_some()),
+        ("AcceleratorConfig", input.accelerator_config.is_some()),
+    ];
+    match refused.iter().find(|(_, given)| *given) {
+        Some((member, _)) => Err(Error::not_offered(member, "Update the function without it.")),
+        None => Ok(()),
+    }
+}
+
+fn code_size(configuration: &FunctionConfiguration) -> u64 {
+    match configuration.code {
+        Code::Zip { size, .. } => size,
+        Code::Image { .. } => 0,
+    }
+}
+
+fn source(input: &UpdateFunctionCodeRequest) -> Source {
+    Source {
+        zip_file: input.zip_file.clone(),
+        s3_bucket: input.s3_bucket.clone(),
+        s3_key: input.s3_key.clone(),
+        s3_object_version: input.s3_object_version.clone(),
+        s3_object_storage_mode: input.s3_object_storage_mode.clone(),
+    }
+}
+
+fn settings(input: &UpdateFunctionConfigurationRequest) -> Settings {
+    Settings {
+        description: input.description.clone(),
+        role: input.role.clone(),
+        runtime: input.runtime.as_ref().map(ToString::to_string),
+        handler: input.handler.clone(),
+        timeout: input.timeout,
+        memory_size: input.memory_size,
+        ephemeral_storage: input.ephemeral_storage.clone(),
+        environment: input.environment.clone(),
+        layers: input.layers.clone(),
+        vpc: input.vpc_config.clone(),
+        file_systems: input.file_system_configs.clone(),
+        dead_letter: input.dead_letter_config.clone(),
+        kms_key_arn: input.kms_key_arn.clone(),
+        tracing: input.tracing_config.clone(),
+        snap_start: input.snap_start.clone(),
+        logging: input.logging_config.clone(),
+        image: input.image_config.clone(),
+    }
+}

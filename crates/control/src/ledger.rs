@@ -1,0 +1,328 @@
+//! What the functions hold: how many there are, how many bytes their code has, which archives they name.
+//!
+//! The rows in the store are the truth; this is a sum over them, kept in memory so that quotas, account settings and
+//! the removal of old code cost nothing with many functions. The store tells which rows changed; before anything is
+//! read from the sum, those rows are read again.
+//!
+//! # Invariant
+//! An archive that is named by a row, or about to be named by one ([`Hold`]), is never marked for removal
+//! ([`Removal`]); and who wants to name an archive that is being removed waits until it is gone and then writes it
+//! anew.
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rushlight_model::arn::Scope;
+use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
+use rushlight_store::table::Table;
+use rushlight_store::table::function::HEADS;
+use rushlight_store::{Backend, Digest, Observer};
+use tokio::sync::Notify;
+
+use crate::error::{Error, Result};
+
+/// How many rows are read at a time at start.
+const PAGE: usize = 500;
+
+/// Sums of one account in one region.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) functions: u64,
+    pub(crate) code_bytes: u64,
+    pub(crate) reserved_concurrency: u64,
+    /// Bytes promised to requests that are under way.
+    promised_bytes: u64,
+}
+
+/// What one row adds to the sums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Share {
+    scope: Scope,
+    code_bytes: u64,
+    reserved_concurrency: u64,
+    /// Archives with their sizes.
+    archives: Vec<(Digest, u64)>,
+}
+
+impl Share {
+    fn of(head: &FunctionHead) -> Self {
+        let mut archives: Vec<(Digest, u64)> =
+            [Some(&head.latest), head.serving.as_deref()].into_iter().flatten().filter_map(archive).collect();
+        archives.dedup();
+        Self {
+            scope: head.id.scope.clone(),
+            code_bytes: code_bytes(&head.latest),
+            reserved_concurrency: head.reserved_concurrency.map_or(0, u64::from),
+            archives,
+        }
+    }
+}
+
+/// The archive of a configuration and its size in bytes.
+pub(crate) fn archive(configuration: &FunctionConfiguration) -> Option<(Digest, u64)> {
+    match &configuration.code {
+        Code::Zip { sha256, size, .. } => Some((sha256.parse().ok()?, *size)),
+        Code::Image { .. } => None,
+    }
+}
+
+fn code_bytes(configuration: &FunctionConfiguration) -> u64 {
+    archive(configuration).map_or(0, |(_, size)| size)
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Keys of rows that changed since they were counted.
+    dirty: HashSet<String>,
+    shares: HashMap<String, Share>,
+    usage: HashMap<Scope, Usage>,
+    /// How many rows name an archive.
+    named: HashMap<Digest, usize>,
+    /// How many requests are about to name an archive.
+    held: HashMap<Digest, usize>,
+    removing: HashSet<Digest>,
+    /// Archives that the last row stopped naming, to be collected by [`Ledger::take_unnamed`].
+    unnamed: Vec<(Digest, u64)>,
+}
+
+/// See the module.
+pub(crate) struct Ledger {
+    prefix: String,
+    code_storage_bytes: u64,
+    state: Mutex<State>,
+    /// Held while dirty rows are read: whoever finds none dirty knows that all are counted.
+    counting: tokio::sync::Mutex<()>,
+    removed: Notify,
+}
+
+impl Ledger {
+    /// A ledger that is told of changes from now on. Rows that were there before are to be [counted](Self::count).
+    ///
+    /// The table of functions must have been made before, so that it is told of a change before the ledger is.
+    pub(crate) fn observing(store: &Arc<dyn Backend>, code_storage_bytes: u64) -> Arc<Self> {
+        let ledger = Arc::new(Self {
+            prefix: format!("{HEADS}/"),
+            code_storage_bytes,
+            state: Mutex::default(),
+            counting: tokio::sync::Mutex::default(),
+            removed: Notify::new(),
+        });
+        let observer: Arc<dyn Observer> = ledger.clone();
+        store.observe(&ledger.prefix, Arc::downgrade(&observer));
+        ledger
+    }
+
+    /// Counts a row that was there at start.
+    pub(crate) fn count(&self, key: &str, head: &FunctionHead) {
+        self.state.lock().count(key, Some(Share::of(head)));
+    }
+
+    /// Counts the rows that changed.
+    pub(crate) async fn refresh(&self, functions: &Table<FunctionHead>) -> Result<()> {
+        let _counting = self.counting.lock().await;
+        let mut dirty = mem::take(&mut self.state.lock().dirty);
+        while let Some(key) = dirty.iter().next().cloned() {
+            match functions.get(&key).await {
+                Ok(entry) => {
+                    let share = entry.map(|entry| Share::of(&entry.value));
+                    self.state.lock().count(&key, share);
+                    dirty.remove(&key);
+                }
+                Err(error) => {
+                    self.state.lock().dirty.extend(dirty);
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The sums of an account in a region.
+    pub(crate) async fn usage(&self, functions: &Table<FunctionHead>, scope: &Scope) -> Result<Usage> {
+        self.refresh(functions).await?;
+        Ok(self.state.lock().usage.get(scope).copied().unwrap_or_default())
+    }
+
+    /// Promises a request so many bytes more of the account's code storage.
+    pub(crate) async fn reserve(
+        self: &Arc<Self>,
+        functions: &Table<FunctionHead>,
+        scope: &Scope,
+        bytes: u64,
+    ) -> Result<Reservation> {
+        self.refresh(functions).await?;
+        let mut state = self.state.lock();
+        let usage = state.usage.entry(scope.clone()).or_default();
+        if bytes > 0 && usage.code_bytes + usage.promised_bytes + bytes > self.code_storage_bytes {
+            return Err(Error::CodeStorageExceeded);
+        }
+        usage.promised_bytes += bytes;
+        Ok(Reservation { ledger: self.clone(), scope: scope.clone(), bytes })
+    }
+
+    /// Keeps an archive from being removed although no row names it yet. Waits while it is being removed.
+    pub(crate) async fn hold(self: &Arc<Self>, archive: Digest) -> Hold {
+        loop {
+            let removed = self.removed.notified();
+            tokio::pin!(removed);
+            removed.as_mut().enable();
+            {
+                let mut state = self.state.lock();
+                if !state.removing.contains(&archive) {
+                    *state.held.entry(archive).or_default() += 1;
+                    break;
+                }
+            }
+            removed.await;
+        }
+        Hold { ledger: self.clone(), archive }
+    }
+
+    /// Archives that lost their last name since the last call, with their sizes.
+    pub(crate) fn take_unnamed(&self) -> Vec<(Digest, u64)> {
+        mem::take(&mut self.state.lock().unnamed)
+    }
+
+    /// All archives that rows name.
+    pub(crate) fn named(&self) -> HashSet<Digest> {
+        self.state.lock().named.keys().copied().collect()
+    }
+
+    /// Whether a row names the archive, as far as counted.
+    pub(crate) fn is_named(&self, archive: &Digest) -> bool {
+        self.state.lock().named.contains_key(archive)
+    }
+
+    /// Marks an archive as being removed; `None` if it is named, held, or rows are not counted yet that may name it.
+    pub(crate) fn begin_removal(self: &Arc<Self>, archive: Digest) -> Option<Removal> {
+        let mut state = self.state.lock();
+        let in_use = !state.dirty.is_empty()
+            || state.named.contains_key(&archive)
+            || state.held.contains_key(&archive)
+            || !state.removing.insert(archive);
+        (!in_use).then(|| Removal { ledger: self.clone(), archive })
+    }
+}
+
+impl State {
+    fn count(&mut self, key: &str, share: Option<Share>) {
+        if let Some(old) = self.shares.remove(key) {
+            self.subtract(&old, share.as_ref());
+        }
+        if let Some(share) = share {
+            self.add(&share);
+            self.shares.insert(key.to_owned(), share);
+        }
+    }
+
+    fn add(&mut self, share: &Share) {
+        let usage = self.usage.entry(share.scope.clone()).or_default();
+        usage.functions += 1;
+        usage.code_bytes += share.code_bytes;
+        usage.reserved_concurrency += share.reserved_concurrency;
+        for (archive, _) in &share.archives {
+            *self.named.entry(*archive).or_default() += 1;
+        }
+    }
+
+    fn subtract(&mut self, old: &Share, new: Option<&Share>) {
+        let usage = self.usage.entry(old.scope.clone()).or_default();
+        usage.functions -= 1;
+        usage.code_bytes -= old.code_bytes;
+        usage.reserved_concurrency -= old.reserved_concurrency;
+        for (archive, size) in &old.archives {
+            let stays = new.is_some_and(|new| new.archives.iter().any(|(named, _)| named == archive));
+            if release(&mut self.named, archive) && !stays {
+                self.unnamed.push((*archive, *size));
+            }
+        }
+    }
+}
+
+/// Lowers a count; true if that was the last.
+fn release(counts: &mut HashMap<Digest, usize>, archive: &Digest) -> bool {
+    let Some(count) = counts.get_mut(archive) else {
+        return false;
+    };
+    *count -= 1;
+    let last = *count == 0;
+    if last {
+        counts.remove(archive);
+    }
+    last
+}
+
+/// Calls `visit` for every function of every account.
+pub(crate) async fn for_each_function(
+    functions: &Table<FunctionHead>,
+    mut visit: impl FnMut(&str, &FunctionHead),
+) -> Result<()> {
+    let mut after: Option<String> = None;
+    loop {
+        let rows = functions.list("", after.as_deref(), PAGE).await?;
+        for (key, entry) in &rows {
+            visit(key, &entry.value);
+        }
+        match rows.into_iter().last() {
+            Some((key, _)) => after = Some(key),
+            None => return Ok(()),
+        }
+    }
+}
+
+impl Observer for Ledger {
+    fn changed(&self, key: &str, _revision: u64) {
+        if let Some(key) = key.strip_prefix(&self.prefix) {
+            self.state.lock().dirty.insert(key.to_owned());
+        }
+    }
+}
+
+/// Code storage promised to a request; given back when dropped, by which time the row counts itself.
+#[must_use]
+pub(crate) struct Reservation {
+    ledger: Arc<Ledger>,
+    scope: Scope,
+    bytes: u64,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(usage) = self.ledger.state.lock().usage.get_mut(&self.scope) {
+            usage.promised_bytes -= self.bytes;
+        }
+    }
+}
+
+/// An archive that is not to be removed.
+#[must_use]
+pub(crate) struct Hold {
+    ledger: Arc<Ledger>,
+    archive: Digest,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut state = self.ledger.state.lock();
+        // If no row came to name it, it is now nobody's.
+        if release(&mut state.held, &self.archive) && !state.named.contains_key(&self.archive) {
+            state.unnamed.push((self.archive, 0));
+        }
+    }
+}
+
+/// An archive that is being removed and that nobody may begin to name meanwhile.
+#[must_use]
+pub(crate) struct Removal {
+    ledger: Arc<Ledger>,
+    archive: Digest,
+}
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        self.ledger.state.lock().removing.remove(&self.archive);
+        self.ledger.removed.notify_waiters();
+    }
+}

@@ -1,0 +1,182 @@
+//! The service: one method for each operation that is offered, and what they share.
+
+use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
+
+use rushlight_api::lambda::service::LambdaService;
+use rushlight_api::lambda::types::{
+    CreateFunctionRequest, CreateFunctionResponse, DeleteFunctionRequest, DeleteFunctionResponse,
+    GetAccountSettingsRequest, GetAccountSettingsResponse, GetFunctionConfigurationRequest,
+    GetFunctionConfigurationResponse, GetFunctionRequest, GetFunctionResponse, ListFunctionsRequest,
+    ListFunctionsResponse, UpdateFunctionCodeRequest, UpdateFunctionCodeResponse,
+    UpdateFunctionConfigurationRequest, UpdateFunctionConfigurationResponse,
+};
+use rushlight_model::arn::FunctionId;
+use rushlight_model::clock::Clock;
+use rushlight_model::function::FunctionHead;
+use rushlight_model::quota::AccountQuotas;
+use rushlight_store::table::Table;
+use rushlight_store::table::function::head_key;
+use rushlight_store::{BlobStore, Digest, PackageStore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::account;
+use crate::context::RequestContext;
+use crate::dependencies::{CodeUrls, Dependencies, Objects, Retire, Runtimes};
+use crate::error::Result;
+use crate::function::{create, delete, get, list, state, update};
+use crate::garbage;
+use crate::ledger::{self, Ledger};
+
+type Answer<T> = std::result::Result<T, rushlight_api::Error>;
+
+/// The control plane. Clones are the same one.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) functions: Table<FunctionHead>,
+    pub(crate) blobs: BlobStore,
+    pub(crate) packages: PackageStore,
+    pub(crate) clock: Clock,
+    pub(crate) quotas: AccountQuotas,
+    pub(crate) runtimes: Arc<dyn Runtimes>,
+    pub(crate) code_urls: Arc<dyn CodeUrls>,
+    pub(crate) retire: Arc<dyn Retire>,
+    pub(crate) objects: Option<Arc<dyn Objects>>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Control {
+    /// Begins to work: counts what there is, takes up what an earlier server left Pending or InProgress, and removes
+    /// code that nobody names, the latter two in the background.
+    ///
+    /// # Errors
+    /// When the functions cannot be read.
+    pub async fn open(dependencies: Dependencies) -> Result<Self> {
+        let control = Self {
+            ledger: Ledger::observing(&dependencies.store, dependencies.quotas.code_storage_bytes),
+            functions: dependencies.functions,
+            blobs: dependencies.blobs,
+            packages: dependencies.packages,
+            clock: dependencies.clock,
+            quotas: dependencies.quotas,
+            runtimes: dependencies.runtimes,
+            code_urls: dependencies.code_urls,
+            retire: dependencies.retire,
+            objects: dependencies.objects,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        let mut unsettled = Vec::new();
+        ledger::for_each_function(&control.functions, |key, head| {
+            control.ledger.count(key, head);
+            if state::is_unsettled(head) {
+                unsettled.push(head.clone());
+            }
+        })
+        .await?;
+        for head in &unsettled {
+            control.settle(head);
+        }
+        control.tasks.spawn(garbage::run(control.clone()));
+        Ok(control)
+    }
+
+    /// Ends what goes on in the background. Functions left Pending or InProgress are taken up by the next server.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// An archive as it was uploaded, for whoever holds a URL made by [`CodeUrls`]. `None` if it is no longer there.
+    /// Opening a file: to be called where blocking for a moment is no harm.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn archive(&self, package: &Digest) -> Result<Option<File>> {
+        Ok(self.blobs.open_file(package)?)
+    }
+
+    /// The key of a function's head.
+    pub(crate) fn key(&self, function: &FunctionId) -> String {
+        head_key(&function.scope.account, &function.scope.region, &function.name)
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Control").field("functions", &self.functions).finish_non_exhaustive()
+    }
+}
+
+impl LambdaService for Control {
+    type Context = RequestContext;
+
+    async fn create_function(
+        &self,
+        context: &RequestContext,
+        input: CreateFunctionRequest,
+    ) -> Answer<CreateFunctionResponse> {
+        Ok(create::create(self, context, input).await?)
+    }
+
+    async fn get_function(
+        &self,
+        context: &RequestContext,
+        input: GetFunctionRequest,
+    ) -> Answer<GetFunctionResponse> {
+        Ok(get::get(self, context, input).await?)
+    }
+
+    async fn get_function_configuration(
+        &self,
+        context: &RequestContext,
+        input: GetFunctionConfigurationRequest,
+    ) -> Answer<GetFunctionConfigurationResponse> {
+        Ok(get::get_configuration(self, context, input).await?)
+    }
+
+    async fn list_functions(
+        &self,
+        context: &RequestContext,
+        input: ListFunctionsRequest,
+    ) -> Answer<ListFunctionsResponse> {
+        Ok(list::list(self, context, input).await?)
+    }
+
+    async fn update_function_code(
+        &self,
+        context: &RequestContext,
+        input: UpdateFunctionCodeRequest,
+    ) -> Answer<UpdateFunctionCodeResponse> {
+        Ok(update::code(self, context, input).await?)
+    }
+
+    async fn update_function_configuration(
+        &self,
+        context: &RequestContext,
+        input: UpdateFunctionConfigurationRequest,
+    ) -> Answer<UpdateFunctionConfigurationResponse> {
+        Ok(update::configuration(self, context, input).await?)
+    }
+
+    async fn delete_function(
+        &self,
+        context: &RequestContext,
+        input: DeleteFunctionRequest,
+    ) -> Answer<DeleteFunctionResponse> {
+        Ok(delete::delete(self, context, input).await?)
+    }
+
+    async fn get_account_settings(
+        &self,
+        context: &RequestContext,
+        _input: GetAccountSettingsRequest,
+    ) -> Answer<GetAccountSettingsResponse> {
+        Ok(account::settings(self, context).await?)
+    }
+}
