@@ -121,12 +121,13 @@ class Normalizer:
             r'(?:, ?)?"(?:  File \\"|    at )%s(?:%s)%s"' % (inside, paths, inside)
         )
         self._nodejs_frame = re.compile(
-            r"[\r\n] {4}at [^\n\r]*%s[^\n\r]*" % where
+            r"(?:[\r\n]|\\n) +(?:at|\d+:) [^\n\r\\]*?%s[^\s)\"\\]*\)?" % where
         )
         self._nodejs_source = re.compile(
             r"%s[^\n]*:\d+\n(?:[^\n]*\n)?\s*\^+\n" % where
         )
-        self._required_by = re.compile(r"- (?:%s)[^\s\"\\]*" % paths)
+        self._native_frame = re.compile(r"\n\d+: [^\n]*%s[^\n]*" % where)
+        self._required_by = re.compile(r"(- |imported from )(?:%s)[^\s\"\\]*" % paths)
 
     def is_client(self, path):
         return any(path.startswith(client) for client in self._clients)
@@ -145,5 +146,6 @@ class Normalizer:
         text = self._json_frame.sub("", text)
         text = self._python_frame.sub("", text)
         text = self._nodejs_frame.sub("", text)
+        text = self._native_frame.sub("", text)
         text = self._nodejs_source.sub("", text)
-        return self._required_by.sub("- <client>", text)
+        return self._required_by.sub(r"\1<client>", text)

@@ -56,11 +56,27 @@ def aws_python(version):
 
 
 def aws_nodejs(version):
-    """Module of `aws-lambda-ric` whose semantics this version has on AWS, or None."""
+    """Module that starts `aws-lambda-ric` of the line that this version has, or None."""
     if int(version) >= 24:
-        module, addon = "ric-4.0.2/node_modules/aws-lambda-ric/index.mjs", "rapid-client.node"
-    else:
-        module, addon = "ric-3.3.0/node_modules/aws-lambda-ric/dist/index.mjs", "rapid-client.node"
+        module = "ric-4.0.2/node_modules/aws-lambda-ric/index.mjs"
+        return built_module(module)
+    module = "ric-3.3.0/node_modules/aws-lambda-ric/dist/index.mjs"
+    if built_module(module) is None:
+        return None
+    # On AWS the client itself is the entry point; a static import comes nearest to that.
+    starter = os.path.join(CACHE, "ric-3.3.0", "start.mjs")
+    text = (
+        'import { run } from "%s";\n'
+        "await run(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER);\n"
+    ) % os.path.join(CACHE, module)
+    if not os.path.exists(starter) or open(starter, encoding="utf-8").read() != text:
+        with open(starter + ".%d" % os.getpid(), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(file.name, starter)
+    return starter
+
+
+def built_module(module):
     path = os.path.join(CACHE, module)
-    built = os.path.exists(os.path.join(os.path.dirname(path), addon))
-    return path if os.path.exists(path) and built else None
+    addon = os.path.join(os.path.dirname(path), "rapid-client.node")
+    return path if os.path.exists(path) and os.path.exists(addon) else None

@@ -21,11 +21,11 @@ const whenLoopIsEmpty = (action) => {
   global[BEFORE_EXIT] = action;
 };
 
-async function serve(require) {
-  const logError = patchConsole(
-    () => ({ requestId: global[REQUEST_ID], tenantId: global[TENANT_ID] }),
-    false,
-  );
+async function serve(load) {
+  const logError = patchConsole(() => ({
+    requestId: global[REQUEST_ID],
+    tenantId: global[TENANT_ID],
+  }));
   const api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
   const runtime = new Runtime(api, logError);
   process.on("uncaughtException", (error) => {
@@ -40,7 +40,7 @@ async function serve(require) {
   whenLoopIsEmpty(doNothing);
   process.on("beforeExit", () => global[BEFORE_EXIT]());
   defineGlobal();
-  const handler = await loadByRequire(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, require);
+  const handler = await loadByRequire(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, load);
   runtime.start(handler);
 }
 

@@ -3,6 +3,7 @@
 // Errors as they are reported to the Runtime API, to X-Ray and to the log.
 
 const util = require("node:util");
+const { sinceNode24 } = require("./version.cjs");
 
 const UNREADABLE =
   "callback called with Error argument, but there was a problem while retrieving one or more " +
@@ -25,18 +26,24 @@ function looksLikeError(value) {
 }
 
 // The JSON object that stands for whatever was thrown.
-function errorReport(error, isError = looksLikeError) {
+const errorReport = sinceNode24
+  ? (error) => reported(error, error instanceof Error, () => String(error))
+  : (error) => reported(error, looksLikeError(error), () => error.toString());
+
+function reported(error, isError, text) {
   try {
-    if (isError(error)) {
+    if (isError) {
+      const stack = withoutDelete(sinceNode24 ? (error.stack ?? "") : error.stack);
       return {
         errorType: withoutDelete(error.name),
         errorMessage: withoutDelete(error.message),
-        trace: withoutDelete(error.stack).split("\n"),
+        trace: stack === "" ? [] : stack.split("\n"),
       };
     }
-    return { errorType: typeof error, errorMessage: error.toString(), trace: [] };
+    return { errorType: typeof error, errorMessage: text(), trace: [] };
   } catch {
-    return { errorType: "handled", errorMessage: UNREADABLE };
+    const report = { errorType: "handled", errorMessage: UNREADABLE };
+    return sinceNode24 ? { ...report, trace: [] } : report;
   }
 }
 
@@ -65,7 +72,12 @@ function frame(line) {
   return { path, line: parseInt(number, 10), label: gap > 0 ? place.slice(0, gap) : "anonymous" };
 }
 
-const intoError = (value) => (value instanceof Error ? value : new Error(value));
+function intoError(value) {
+  if (value instanceof Error) {
+    return value;
+  }
+  return new Error(sinceNode24 ? String(value) : value);
+}
 
 // A tab and the JSON text of an error, nested errors and own properties included.
 function logged(error) {
@@ -92,9 +104,17 @@ function withOwnProperties(value) {
   return fields;
 }
 
-// An error class whose `name` is `Runtime.<name>`.
+// An error class whose `name` is `Runtime.<name>`; since Node.js 24 each error has the name
+// as a property of its own, which is logged.
 function runtimeError(name) {
-  const kind = class extends Error {};
+  const kind = class extends Error {
+    constructor(message) {
+      super(sinceNode24 ? String(message) : message);
+      if (sinceNode24) {
+        this.name = `Runtime.${name}`;
+      }
+    }
+  };
   Object.defineProperty(kind, "name", { value: name });
   kind.prototype.name = `Runtime.${name}`;
   return kind;
@@ -114,6 +134,7 @@ module.exports = {
   HandlerNotFound: runtimeError("HandlerNotFound"),
   ImportModuleError: runtimeError("ImportModuleError"),
   InvalidStreamingOperation: runtimeError("InvalidStreamingOperation"),
+  JSONStringifyError: runtimeError("JSONStringifyError"),
   MalformedHandlerName: runtimeError("MalformedHandlerName"),
   MalformedStreamingHandler: runtimeError("MalformedStreamingHandler"),
   PlatformError: runtimeError("PlatformError"),

@@ -11,6 +11,7 @@ const {
   MalformedStreamingHandler,
   UserCodeSyntaxError,
 } = require("./errors.cjs");
+const { sinceNode24 } = require("./version.cjs");
 
 const STREAMING = Symbol.for("aws.lambda.runtime.handler.streaming");
 const HIGH_WATER_MARK = Symbol.for("aws.lambda.runtime.handler.streaming.highWaterMark");
@@ -31,13 +32,17 @@ function parseHandler(handler) {
   return { folder: handler.slice(0, handler.indexOf(base)), module: parts[1], name: parts[2] };
 }
 
-// Calls `load` and gives the errors that a package can cause their names.
-async function naming(load) {
+// Runs `action` and gives the errors that a package can cause their names.
+async function naming(action) {
   try {
-    return await load();
+    return await action();
   } catch (error) {
     if (error instanceof SyntaxError) {
-      throw new UserCodeSyntaxError(error);
+      const named = new UserCodeSyntaxError(error);
+      if (sinceNode24) {
+        named.stack = error.stack;
+      }
+      throw named;
     }
     if (error?.code === "MODULE_NOT_FOUND") {
       throw new ImportModuleError(error);
@@ -70,26 +75,26 @@ function streamingOf(handler) {
 }
 
 // Up to Node.js 22: CommonJS first, ES modules where name or package.json say so.
-async function loadByRequire(root, handler, require) {
+async function loadByRequire(root, handler, load) {
   const { folder, module, name } = parseHandler(handler);
-  const app = await naming(() => requireModule(root, folder, module, require));
+  const app = await naming(() => requireModule(root, folder, module, load));
   const found = name.split(".").reduce((value, key) => value && value[key], app);
   return checked(found, handler);
 }
 
-async function requireModule(root, folder, module, require) {
+async function requireModule(root, folder, module, load) {
   const file = path.resolve(root, folder, module);
   const required = (extension) =>
-    fs.existsSync(file + extension) ? require(file + extension) : undefined;
+    fs.existsSync(file + extension) ? load.require(file + extension) : undefined;
   const imported = (extension) =>
-    fs.existsSync(file + extension) ? import(file + extension) : undefined;
+    fs.existsSync(file + extension) ? load.import(file + extension) : undefined;
   const isModule = fs.existsSync(`${file}.js`) && packageSaysModule(path.dirname(file));
   return (
     required("") ||
     (isModule ? await imported(".js") : required(".js")) ||
     (await imported(".mjs")) ||
     required(".cjs") ||
-    require(require.resolve(module, { paths: [root, folder] }))
+    load.require(load.require.resolve(module, { paths: [root, folder] }))
   );
 }
 
@@ -117,9 +122,9 @@ function packageSaysModule(folder) {
 }
 
 // From Node.js 24 on: everything is imported; a CommonJS module's exports may be its default.
-async function loadByImport(root, handler, require) {
+async function loadByImport(root, handler, load) {
   const { folder, module, name } = parseHandler(handler);
-  const app = await naming(() => importModule(root, folder.replace(/\/$/, ""), module, require));
+  const app = await naming(() => importModule(root, folder.replace(/\/$/, ""), module, load));
   const named = (value) =>
     name
       .split(".")
@@ -128,15 +133,16 @@ async function loadByImport(root, handler, require) {
   return checked(named(app) || (isObject && "default" in app && named(app.default)), handler);
 }
 
-async function importModule(root, folder, module, require) {
+async function importModule(root, folder, module, load) {
   const file = path.resolve(root, folder, module);
   for (const extension of ["", ".js", ".mjs", ".cjs"]) {
-    const app = fs.existsSync(file + extension) ? await import(file + extension) : undefined;
+    const app = fs.existsSync(file + extension) ? await load.import(file + extension) : undefined;
     if (app) {
       return app;
     }
   }
-  return require(require.resolve(module, { paths: [root, path.join(root, folder)] }));
+  const paths = [root, path.join(root, folder)];
+  return load.require(load.require.resolve(module, { paths }));
 }
 
 module.exports = { HIGH_WATER_MARK, STREAMING, loadByImport, loadByRequire, streamingOf };

@@ -1,16 +1,14 @@
-// Entry point of the Node.js runtime. An ES module, so that `require.main` is undefined in
-// user code and a failed `require` names this file, both as on AWS.
+// Entry point of the Node.js runtime. An ES module that lends `require` and `import` to the
+// rest, so that `require.main` is undefined in user code, and what cannot be loaded is said
+// to be required or imported by this file, both as on AWS.
 
 import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
+const load = { require, import: (file) => import(file) };
 
-// Callback handlers ended with Node.js 24; with them went a whole way of serving.
-const major = Number(process.versions.node.split(".", 1)[0]);
-const { serve } = require(major >= 24 ? "./promise_runtime.cjs" : "./callback_runtime.cjs");
-
-if (major >= 24) {
-  serve(require);
+if (require("./version.cjs").sinceNode24) {
+  require("./promise_runtime.cjs").serve(load);
 } else {
-  await serve(require);
+  await require("./callback_runtime.cjs").serve(load);
 }

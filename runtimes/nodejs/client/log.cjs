@@ -5,6 +5,7 @@
 const fs = require("node:fs");
 const { format } = require("node:util");
 const { intoError, logged } = require("./errors.cjs");
+const { sinceNode24 } = require("./version.cjs");
 
 const TEXT_FRAME = 0xa55a0003;
 const JSON_FRAME = 0xa55a0002;
@@ -19,21 +20,20 @@ const LEVELS = {
 
 // Replaces the methods of `console`.
 //
-// `invocation()` returns {requestId, tenantId} of the invocation in hand. `strict` is the
-// manner from Node.js 24 on: FATAL obeys the level, and only what follows the message is
-// searched for an error. Returns `logError(title, error)`.
-function patchConsole(invocation, strict) {
+// `invocation()` returns {requestId, tenantId} of the invocation in hand. Returns
+// `logError(title, error)`.
+function patchConsole(invocation) {
   const isJson = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === "JSON";
   const level = LEVELS[process.env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase()] ?? LEVELS.TRACE;
-  const write = writer(isJson, strict);
+  const write = writer(isJson);
   const line = isJson ? jsonLine : textLine;
   const method = (of) => {
-    if (of.priority < level.priority && (strict || of !== LEVELS.FATAL)) {
+    if (of.priority < level.priority && (sinceNode24 || of !== LEVELS.FATAL)) {
       return () => {};
     }
     return (message, ...params) => {
       const now = new Date();
-      write(of, now, line(now.toISOString(), invocation(), of, strict, message, params));
+      write(of, now, line(now.toISOString(), invocation(), of, message, params));
     };
   };
   console.trace = method(LEVELS.TRACE);
@@ -48,11 +48,11 @@ function patchConsole(invocation, strict) {
     : (title, error) => console.error(title, logged(intoError(error)));
 }
 
-function writer(isJson, strict) {
+function writer(isJson) {
   const variable = process.env._LAMBDA_TELEMETRY_LOG_FD;
   delete process.env._LAMBDA_TELEMETRY_LOG_FD;
   const descriptor = Number.parseInt(variable, 10);
-  if (Number.isInteger(descriptor) && descriptor >= (strict ? 1 : 0)) {
+  if (Number.isInteger(descriptor) && descriptor >= (sinceNode24 ? 1 : 0)) {
     return frameWriter(descriptor, isJson);
   }
   return (_level, _now, text) => process.stdout.write(`${text.replace(/\n/g, "\r")}\n`);
@@ -82,20 +82,21 @@ function writeAll(descriptor, parts) {
   }
 }
 
-function textLine(time, { requestId }, level, _strict, message, params) {
+function textLine(time, { requestId }, level, message, params) {
   return `${time}\t${requestId}\t${level.name}\t${format(message, ...params)}`;
 }
 
-function jsonLine(time, { requestId, tenantId }, level, strict, message, params) {
+function jsonLine(time, { requestId, tenantId }, level, message, params) {
   const fields = { timestamp: time, level: level.name, requestId };
-  if (tenantId !== undefined && tenantId !== null && (tenantId !== "" || !strict)) {
+  if (tenantId !== undefined && tenantId !== null && (tenantId !== "" || !sinceNode24)) {
     fields.tenantId = tenantId;
   }
   if (params.length === 0) {
     return jsonOfOne(fields, message);
   }
   fields.message = format(message, ...params);
-  const error = (strict ? params : [message, ...params]).find((value) => value instanceof Error);
+  const searched = sinceNode24 ? params : [message, ...params];
+  const error = searched.find((value) => value instanceof Error);
   if (error !== undefined) {
     fields.errorType = kindOf(error);
     fields.errorMessage = error.message;

@@ -5,6 +5,7 @@
 
 const {
   CallbackHandlerDeprecated,
+  JSONStringifyError,
   PlatformError,
   errorReport,
   tracingCause,
@@ -35,62 +36,57 @@ const CALLBACKS_REMOVED =
   "Node.js 24 or later. For more information see " +
   "https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.";
 
-async function serve(require) {
+async function serve(load) {
   const store = new InvokeStore();
   defineGlobal({ InvokeStore: store });
   const logError = patchConsole(
     () => ({ requestId: store.getRequestId(), tenantId: store.getTenantId() }),
-    true,
   );
+  await undefined; // Takes the entry point's frames off the traces of what fails below.
   for (const name of REQUIRED_VARIABLES) {
     if (!process.env[name]) {
       throw new PlatformError(`${name} environment variable is not set`);
     }
   }
   const api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
-  const handler = await load(api, logError, require);
-  await new Runtime(api, logError, handler).run(store);
+  const handler = await loadOrReport(api, logError, load);
+  const { isStreaming, highWaterMark } = streamingOf(handler);
+  const processor = isStreaming
+    ? new StreamingInvokeProcessor(api, logError, handler, highWaterMark)
+    : new BufferedInvokeProcessor(api, logError, handler);
+  for (;;) {
+    const { headers, body } = await api.next();
+    const context = contextOf(headers);
+    const event = JSON.parse(body);
+    await store.begin(context, () => processor.processInvoke(event, context));
+  }
 }
 
-async function load(api, logError, require) {
+async function loadOrReport(api, logError, load) {
   try {
     const { LAMBDA_TASK_ROOT, _HANDLER } = process.env;
-    const handler = await loadByImport(LAMBDA_TASK_ROOT, _HANDLER, require);
+    const handler = await loadByImport(LAMBDA_TASK_ROOT, _HANDLER, load);
     if (!streamingOf(handler).isStreaming && handler.length >= CALLBACK_PARAMETERS) {
       throw new CallbackHandlerDeprecated(CALLBACKS_REMOVED);
     }
     return handler;
   } catch (error) {
-    if (error?.name?.startsWith?.("Runtime.")) {
-      error.name = String(error.name); // An own property, so that it is logged as one.
-    }
     logError("Init Error", error);
-    const report = reportOf(error);
+    const report = errorReport(error);
     await api.postInitError(report.errorType, JSON.stringify(report));
     throw error;
   }
 }
 
-class Runtime {
+// The names of these two classes show in the stack traces of handlers without a name.
+class BufferedInvokeProcessor {
   constructor(api, logError, handler) {
-    const { isStreaming, highWaterMark } = streamingOf(handler);
     this.api = api;
     this.logError = logError;
     this.handler = handler;
-    this.highWaterMark = highWaterMark;
-    this.serve = isStreaming ? this.serveStreaming : this.serveBuffered;
   }
 
-  async run(store) {
-    for (;;) {
-      const { headers, body } = await this.api.next();
-      const context = contextOf(headers);
-      const event = JSON.parse(body);
-      await store.begin(context, () => this.serve(event, context));
-    }
-  }
-
-  async serveBuffered(event, context) {
+  async processInvoke(event, context) {
     try {
       const result = await this.handler(event, context);
       await nextTurn();
@@ -98,12 +94,21 @@ class Runtime {
     } catch (error) {
       await nextTurn();
       this.logError("Invoke Error", error);
-      const report = serialized(reportOf(error));
+      const report = serialized(errorReport(error));
       this.api.postError(context.awsRequestId, report, tracingCause(error));
     }
   }
+}
 
-  async serveStreaming(event, context) {
+class StreamingInvokeProcessor {
+  constructor(api, logError, handler, highWaterMark) {
+    this.api = api;
+    this.logError = logError;
+    this.handler = handler;
+    this.highWaterMark = highWaterMark;
+  }
+
+  async processInvoke(event, context) {
     const { openResponse } = require("./response_stream.cjs");
     const { stream, answered, fail } = openResponse(
       this.api,
@@ -125,17 +130,12 @@ class Runtime {
     } catch (error) {
       await nextTurn();
       this.logError("Invoke Error", error);
-      fail(reportOf(error));
+      await fail(errorReport(error));
     }
   }
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
-
-function reportOf(error) {
-  const { trace = [], ...report } = errorReport(error, (value) => value instanceof Error);
-  return { ...report, trace };
-}
 
 // The `context` argument; also moves the trace id into the environment.
 function contextOf(headers) {
@@ -185,9 +185,7 @@ function serialized(value) {
   try {
     return JSON.stringify(value === undefined ? null : value);
   } catch {
-    const error = new Error("Unable to stringify response body");
-    error.name = "Runtime.JSONStringifyError";
-    throw error;
+    throw new JSONStringifyError("Unable to stringify response body");
   }
 }
 

@@ -30,7 +30,8 @@ function agentOf(api, highWaterMark) {
 }
 
 // Opens the response of invocation `id`. Returns {stream, answered, fail}: what the handler
-// writes to, a promise of the Runtime API's answer, and the way to end with an error.
+// writes to, a promise of the Runtime API's answer, and the way to end with an error, which
+// resolves when the Runtime API took notice: only then may the next event be asked for.
 function openResponse(api, id, highWaterMark) {
   let isStarted = false;
   const request = http.request({
@@ -59,7 +60,7 @@ function openResponse(api, id, highWaterMark) {
     isStarted = true;
     return accepted;
   };
-  return { stream: facade(request), answered, fail: (report) => failed(request, report) };
+  return { stream: facade(request), answered, fail: (report) => failed(request, report, answered) };
 }
 
 function headersOf(api) {
@@ -98,12 +99,13 @@ function isBytes(chunk) {
   return typeof chunk === "string" || chunk instanceof Uint8Array;
 }
 
-function failed(request, report) {
+function failed(request, report, answered) {
   request.addTrailers({
     [ERROR_TYPE]: report.errorType,
     [ERROR_BODY]: Buffer.from(JSON.stringify(report)).toString("base64"),
   });
-  return new Promise((resolve) => request.end(resolve));
+  request.end();
+  return answered.catch(() => {});
 }
 
 function facade(request) {

@@ -8,6 +8,7 @@
 
 const fs = require("node:fs");
 const net = require("node:net");
+const { sinceNode24 } = require("./version.cjs");
 
 const PREFIX = "/2018-06-01/runtime/";
 const RECEIVE_SIZE = 64 * 1024;
@@ -25,6 +26,7 @@ class RuntimeApi {
     this.common =
       ` HTTP/1.1\r\nHost: ${address}\r\nUser-Agent: rushlight-nodejs/${process.versions.node}\r\n`;
     this.socket = undefined;
+    this.unsent = []; // Messages that wait for the connection.
     this.answers = []; // What to do with each outstanding answer, in order.
     this.received = undefined;
     this.invocationId = undefined;
@@ -48,13 +50,13 @@ class RuntimeApi {
 
   // Answers an invocation with JSON text. Returns when it is sent.
   postResult(id, json) {
-    this.#post(id, "/response", "", json, "success response");
+    this.#post(id, "/response", "", json);
   }
 
   // Answers an invocation with an error and its cause for X-Ray. Returns when it is sent.
   postError(id, json, cause) {
     const field = cause ? `${CAUSE_HEADER}: ${cause}\r\n` : "";
-    this.#post(id, "/error", field, json, "failure response");
+    this.#post(id, "/error", field, json);
   }
 
   // Reports a failed init; resolves when the report was answered.
@@ -73,7 +75,10 @@ class RuntimeApi {
     });
   }
 
-  #post(id, action, fields, json, what) {
+  #post(id, action, fields, json) {
+    if (typeof json !== "string") {
+      throw new TypeError("Wrong arguments"); // What has no JSON form: a function, a symbol.
+    }
     fields += "Content-Type: application/json\r\n";
     if (this.invocationId !== undefined) {
       fields += `Lambda-Runtime-Invocation-Id: ${this.invocationId}\r\n`;
@@ -82,8 +87,8 @@ class RuntimeApi {
     this.answers.push((status, _headers, body) => {
       if (status < 200 || status > 299) {
         process.stdout.write(
-          `[ERROR] [${Date.now()}] LAMBDA_RUNTIME Failed to post handler ${what}. ` +
-            `Http response code: ${status}. ${body}\n`,
+          `[ERROR] [${Date.now()}] LAMBDA_RUNTIME Failed to post handler success response. ` +
+            `Http response code: ${status}.${sinceNode24 ? ` ${body}` : ""}\n`,
         );
       }
     });
@@ -93,11 +98,13 @@ class RuntimeApi {
   #request(method, path, fields, body, settle) {
     const message = this.#message(method, path, fields, body);
     if (this.socket === undefined) {
-      this.#connect(() => this.#write(message));
+      this.#connect();
     }
     this.answers.push(settle);
     this.socket.ref();
-    if (!this.socket.connecting) {
+    if (this.socket.connecting) {
+      this.unsent.push(message);
+    } else {
       this.#write(message);
     }
   }
@@ -111,7 +118,7 @@ class RuntimeApi {
     return Buffer.from(head + body);
   }
 
-  #connect(onConnect) {
+  #connect() {
     this.received = undefined;
     const socket = net.connect({
       host: this.hostname,
@@ -127,10 +134,14 @@ class RuntimeApi {
         this.socket = undefined;
         const answers = this.answers;
         this.answers = [];
+        this.unsent = [];
         answers.forEach((settle) => settle(NOT_SENT, {}, ""));
       }
     };
-    socket.once("connect", onConnect);
+    socket.once("connect", () => {
+      this.unsent.forEach((message) => this.#write(message));
+      this.unsent = [];
+    });
     socket.once("error", lost);
     socket.once("end", lost);
     socket.once("close", lost);

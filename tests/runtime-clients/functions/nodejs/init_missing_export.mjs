@@ -1,0 +1,2 @@
+import { nothing } from "./module.mjs";
+export const handler = async () => 1;

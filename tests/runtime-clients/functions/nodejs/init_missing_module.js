@@ -1,0 +1,2 @@
+require("no-such-module");
+exports.handler = async () => 1;

@@ -1,0 +1,2 @@
+await Promise.reject(new Error("rejected at the top"));
+export const handler = async () => 1;
