@@ -33,3 +33,6 @@ pub use dependencies::{
 };
 pub use error::{Error, Result, request_too_large};
 pub use service::Control;
+
+/// What packages are named by: the SHA-256 of the archive.
+pub use rushlight_store::Digest;

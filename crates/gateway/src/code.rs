@@ -1,11 +1,13 @@
 //! Downloads of packages by presigned URL: what `Code.Location` of GetFunction leads to.
 
+use std::io::Read;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response};
 use rushlight_api::Error;
 use rushlight_auth::sigv4::RequestView;
-use rushlight_store::Digest;
+use rushlight_control::Digest;
 
 use crate::Gateway;
 use crate::authenticate::rejected;
@@ -34,7 +36,16 @@ impl Gateway {
             return Err(Error::access_denied(None));
         }
         let digest: Digest = sha256.parse().map_err(|_| Error::unknown_operation())?;
-        let package = self.blobs.read(&digest).await.map_err(|error| {
+        let control = self.control.clone();
+        let read = move || -> std::io::Result<Option<Bytes>> {
+            let archive = control.archive(&digest).map_err(std::io::Error::other)?;
+            let Some(mut archive) = archive else { return Ok(None) };
+            let mut package = Vec::new();
+            archive.read_to_end(&mut package)?;
+            Ok(Some(Bytes::from(package)))
+        };
+        let read = tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other).flatten();
+        let package = read.map_err(|error| {
             tracing::error!(%error, sha256, "code.read.failed");
             Error::internal_failure()
         })?;

@@ -20,7 +20,6 @@ use rushlight_invoke::Invoker;
 use rushlight_model::arn::Scope;
 use rushlight_model::clock::Clock;
 use rushlight_services::logs::LogsService;
-use rushlight_store::BlobStore;
 
 pub use crate::authenticate::Authentication;
 use crate::authenticate::Authenticator;
@@ -39,8 +38,6 @@ pub struct Dependencies {
     pub invoker: Invoker,
     /// The log service.
     pub logs: LogsService,
-    /// Packages as they were uploaded.
-    pub blobs: BlobStore,
     /// The one clock.
     pub clock: Clock,
 }
@@ -51,7 +48,6 @@ pub struct Gateway {
     control: Control,
     invoker: Invoker,
     logs: LogsService,
-    blobs: BlobStore,
     clock: Clock,
 }
 
@@ -59,8 +55,8 @@ impl Gateway {
     /// Puts the parts together.
     #[must_use]
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { authentication, default_scope, control, invoker, logs, blobs, clock } = dependencies;
+        let Dependencies { authentication, default_scope, control, invoker, logs, clock } = dependencies;
         let authenticator = Authenticator::new(authentication, default_scope);
-        Self { authenticator, control, invoker, logs, blobs, clock }
+        Self { authenticator, control, invoker, logs, clock }
     }
 }

@@ -23,11 +23,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rushlight_environment::Services;
+use rushlight_environment::{Egress, Services};
 use rushlight_environment::runtime::Catalogue;
 use rushlight_model::arn::FunctionId;
 use rushlight_model::function::FunctionHead;
-use rushlight_sandbox::Egress;
 use rushlight_store::table::{Table, function as keys};
 use tokio::sync::Semaphore;
 

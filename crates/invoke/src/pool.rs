@@ -234,18 +234,6 @@ impl<E: Member> Pool<E> {
         idle.iter().for_each(|idle| idle.environment.retire());
     }
 
-    /// Whether no environment is left.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.state.lock().members.is_empty()
-    }
-
-    /// How many environments there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.state.lock().members.len()
-    }
-
     fn lease(self: &Arc<Self>, environment: E, now: Moment) -> Lease<E> {
         Lease { pool: Arc::clone(self), environment: Some(environment), now }
     }
@@ -383,7 +371,7 @@ mod tests {
         assert_eq!(take_idle(&pool, &admission), Some(fake(1)));
         pool.ended(&fake(1));
         assert!(admission.admit(&function, None).is_ok(), "death gives back too");
-        assert!(pool.is_empty());
+        assert!(pool.state.lock().members.is_empty());
     }
 
     #[test]
@@ -403,7 +391,7 @@ mod tests {
         assert!(retired(1), "set aside when the pool closed, never used");
         pool.idle(&environments[2], at(5));
         assert!(retired(2), "busy when the pool closed");
-        assert!(pool.is_empty());
+        assert!(pool.state.lock().members.is_empty());
     }
 
     #[test]
@@ -414,7 +402,7 @@ mod tests {
         pool.idle(&environment, at(9));
         assert!(take_idle(&pool, &admission).is_some());
         pool.idle(&environment, at(10));
-        assert!(pool.is_empty() && !environment.1.lock().is_empty());
+        assert!(pool.state.lock().members.is_empty() && !environment.1.lock().is_empty());
     }
 
     #[test]
@@ -432,7 +420,7 @@ mod tests {
         assert_eq!(pool.take_freezable(at(2)), vec![]);
         assert_eq!(pool.take_freezable(at(3)), vec![fake(3)]);
         pool.retire_expired(at(2));
-        assert_eq!(pool.len(), 1);
+        assert_eq!(pool.state.lock().members.len(), 1);
         assert_eq!(take_idle(&pool, &admission), Some(fake(3)));
         pool.idle(&fake(3), at(8));
         assert_eq!(pool.take_freezable(at(8)), vec![fake(3)], "used again, frozen again");

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode};
 use crate::keys::{KeyRing, root_key, session_key};
 
-/// Heads of functions kept in memory by the data plane.
+/// Heads of functions kept in memory.
 const CACHED_FUNCTIONS: usize = 10_000;
 
 /// How long the credentials of an execution environment are good for.
@@ -113,9 +113,10 @@ impl Server {
             tracker: tracker.clone(),
             endpoint: Some(Arc::clone(&endpoint) as Arc<dyn ServeEndpoint>),
         };
+        let heads = Table::new(store.clone(), function::HEADS, CACHED_FUNCTIONS);
         let invoker = Invoker::new(
             InvokeDependencies {
-                heads: Table::new(store.clone(), function::HEADS, CACHED_FUNCTIONS),
+                heads: heads.clone(),
                 code: Arc::new(UnpackedCode { blobs: blobs.clone(), packages: packages.clone() }),
                 credentials: Arc::new(ExecutionRoles { sessions: Arc::clone(&sessions), clock: clock.clone() }),
                 catalogue: Arc::clone(&catalogue),
@@ -123,9 +124,10 @@ impl Server {
             },
             invoke_settings(config),
         );
-        let control = Control::new(rushlight_control::Dependencies {
+        let control = Control::open(rushlight_control::Dependencies {
             store: store.clone(),
-            blobs: blobs.clone(),
+            functions: heads,
+            blobs,
             packages,
             clock: clock.clone(),
             quotas: AccountQuotas { concurrent_executions: config.concurrent_executions, ..AccountQuotas::default() },
@@ -147,7 +149,6 @@ impl Server {
             control: control.clone(),
             invoker: invoker.clone(),
             logs: LogsService::new(logs.clone()),
-            blobs,
             clock,
         }));
         let _ = endpoint.gateway.set(Arc::downgrade(&gateway));
@@ -164,7 +165,7 @@ impl Server {
         self.stop.cancel();
         self.invoker.close();
         self.backend.shutdown().await;
-        self.control.shutdown().await;
+        self.control.close().await;
         self.tracker.close();
         if tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await.is_err() {
             tracing::warn!(tasks = self.tracker.len(), "server.shutdown.tasks_left");
