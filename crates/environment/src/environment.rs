@@ -1,0 +1,535 @@
+//! The environment as its owner sees it, and the one place where the effects of the state machine are carried out.
+//!
+//! No task stands between an invocation and the runtime. Whoever brings an input (the owner, a connection of the
+//! Runtime API, the supervisor) locks the machine for the length of one step and carries the effects out itself,
+//! without the lock.
+//!
+//! A warm invocation costs these wake-ups and allocations, and no task spawn and no timer:
+//!
+//! | step | runs on | wakes | allocates |
+//! |---|---|---|---|
+//! | `invoke`: START, event written to the socket | the caller's task | the function | START line, two channels |
+//! | `POST response`: caller served, 202 written | the connection's task | the caller; the function | the payload |
+//! | `GET next`: pipes read, END, REPORT, owner told | the connection's task | whom the owner wakes | END and REPORT lines |
+//!
+//! The connection's task is woken by the kernel alone, twice. The supervisor sleeps until the deadline that was
+//! nearest when it last looked and then looks again, so that a run of invocations shares one timer.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rushlight_model::clock::Moment;
+use rushlight_model::invocation::{FunctionError, Invocation, Outcome, Report, ReportStatus};
+use rushlight_model::log::LogStream;
+use rushlight_model::request_id::RequestId;
+use rushlight_sandbox::Sandbox;
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use uuid::Uuid;
+
+use crate::config::{Config, Owner, Services};
+use crate::event;
+use crate::failure::{self, Failure};
+use crate::lifecycle::{Answer, Delivery, Effect, Effects, Input, Machine, NotAllowed, Status, Summary};
+use crate::logs::{Logs, Pipes};
+use crate::report::{self, Event};
+use crate::supervisor::Job;
+use crate::variables::Addresses;
+use crate::waiter::Waiter;
+
+/// One execution environment. See the [crate](crate) for its life.
+pub struct Environment {
+    pub(crate) config: Config,
+    pub(crate) services: Services,
+    pub(crate) sandbox: Box<dyn Sandbox>,
+    pub(crate) addresses: Addresses,
+    pub(crate) logs: Arc<Logs>,
+    /// Wakes the supervisor.
+    pub(crate) supervisor: Notify,
+    /// Permits for requests with large heads.
+    pub(crate) large_heads: Semaphore,
+    pub(crate) state: Mutex<State>,
+    owner: Weak<dyn Owner>,
+    version: String,
+    attempts: Attempts,
+    ended: watch::Sender<bool>,
+}
+
+/// What changes.
+pub(crate) struct State {
+    machine: Machine,
+    served: Option<Served>,
+    /// The runtime's open request for an event.
+    waiter: Option<Arc<Waiter>>,
+    /// The invocation whose answer is being read: one at a time, so that many half-sent answers hold no memory.
+    reading: Option<RequestId>,
+    /// The runtime's last failure.
+    failure: Option<Failure>,
+    /// What the supervisor has to do, in order.
+    pub(crate) jobs: VecDeque<Job>,
+    /// How long the supervisor sleeps at most.
+    watched_until: Option<Moment>,
+    pub(crate) pipes: Option<Arc<Pipes>>,
+    /// Memory for the head of the next event.
+    head: Vec<u8>,
+}
+
+/// The invocation that is being served.
+struct Served {
+    request_id: RequestId,
+    attempt: Uuid,
+    /// Until it is handed over.
+    invocation: Option<Invocation>,
+    response: Option<oneshot::Sender<Outcome>>,
+    finished: oneshot::Sender<Finished>,
+    want_log_tail: bool,
+    span: tracing::Span,
+}
+
+/// An invocation on its way. It belongs to the environment: dropping this cancels nothing.
+#[derive(Debug)]
+pub struct Running {
+    /// What the caller is to be served with, as soon as it is known.
+    pub response: oneshot::Receiver<Outcome>,
+    /// The end of the phase, when the log lines are written. Closed without a value only if the environment was torn
+    /// down before the invocation began.
+    pub finished: oneshot::Receiver<Finished>,
+}
+
+/// The end of an invocation.
+#[derive(Debug)]
+pub struct Finished {
+    /// The figures.
+    pub report: Report,
+    /// The last 4 KB of the log, if they were asked for.
+    pub log_tail: Option<Bytes>,
+}
+
+/// The environment does not take the invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAvailable {
+    /// It serves another one.
+    #[error("the execution environment is serving another invocation")]
+    Busy,
+    /// It ends or has ended.
+    #[error("the execution environment has ended")]
+    Ended,
+}
+
+impl Environment {
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn new(
+        config: Config,
+        services: Services,
+        owner: Weak<dyn Owner>,
+        sandbox: Box<dyn Sandbox>,
+        addresses: Addresses,
+        logs: Arc<Logs>,
+    ) -> Self {
+        let timeout = Duration::from_secs(u64::from(config.configuration.timeout_seconds));
+        let provisioned = config.initialization == crate::Initialization::ProvisionedConcurrency;
+        let machine = Machine::new(services.clock.moment(), timeout, provisioned);
+        Self {
+            version: config.configuration.version.to_string(),
+            config,
+            services,
+            sandbox,
+            addresses,
+            logs,
+            supervisor: Notify::new(),
+            large_heads: Semaphore::new(2),
+            state: Mutex::new(State {
+                machine,
+                served: None,
+                waiter: None,
+                reading: None,
+                failure: None,
+                jobs: VecDeque::from([Job::Spawn]),
+                watched_until: None,
+                pipes: None,
+                head: Vec::with_capacity(512),
+            }),
+            owner,
+            attempts: Attempts::new(),
+            ended: watch::Sender::new(false),
+        }
+    }
+
+    /// The identifier, also the last part of the log stream's name and the name of the sandbox.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.sandbox.id()
+    }
+
+    /// Where its log events go.
+    #[must_use]
+    pub fn log_stream(&self) -> &Arc<LogStream> {
+        self.logs.stream()
+    }
+
+    /// What it was made of.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether an initialisation has succeeded.
+    #[must_use]
+    pub fn initialized(&self) -> bool {
+        self.state.lock().machine.initialized()
+    }
+
+    /// Gives the environment an invocation; legal also before it is initialised, while it is frozen and after a
+    /// reset: the event is then handed over when the runtime asks for it.
+    ///
+    /// # Errors
+    /// [`NotAvailable`] with the invocation, if another is being served or the environment ends.
+    #[allow(clippy::result_large_err)] // The invocation goes back to its owner, who has another use for it.
+    pub fn invoke(
+        self: &Arc<Self>,
+        invocation: Invocation,
+        want_log_tail: bool,
+    ) -> Result<Running, (Invocation, NotAvailable)> {
+        let (response, response_receiver) = oneshot::channel();
+        let (finished, finished_receiver) = oneshot::channel();
+        let request_id = invocation.request_id;
+        let mut state = self.state.lock();
+        let effects = match self.step(&mut state, Input::Invoke(request_id)) {
+            Ok(effects) => effects,
+            Err(NotAllowed::Ended) => return Err((invocation, NotAvailable::Ended)),
+            Err(_) => return Err((invocation, NotAvailable::Busy)),
+        };
+        state.failure = None;
+        state.served = Some(Served {
+            request_id,
+            attempt: self.attempts.next(),
+            invocation: Some(invocation),
+            response: Some(response),
+            finished,
+            want_log_tail,
+            span: tracing::debug_span!(
+                "invocation",
+                %request_id,
+                function = self.config.function.name,
+                version = self.version,
+                environment = self.id(),
+            ),
+        });
+        drop(state);
+        self.carry_out(effects, None);
+        Ok(Running { response: response_receiver, finished: finished_receiver })
+    }
+
+    /// Lets the environment be frozen until its next invocation. Does nothing unless it is idle.
+    pub async fn freeze(self: &Arc<Self>) {
+        if self.input(Input::Freeze).is_ok() {
+            let (done, wait) = oneshot::channel();
+            self.state.lock().jobs.push_back(Job::Report(done));
+            self.supervisor.notify_one();
+            // Closed: the environment has ended meanwhile.
+            let _ = wait.await;
+        }
+    }
+
+    /// Kills the processes, removes the sandbox and returns when both are gone and the owner was told. An invocation
+    /// that is being served fails.
+    pub async fn shutdown(self: &Arc<Self>) {
+        let mut ended = self.ended.subscribe();
+        let _ = self.input(Input::Shutdown);
+        // An error means that the sender is gone, which cannot be while `self` is borrowed.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Takes an input that carries nothing.
+    pub(crate) fn input(self: &Arc<Self>, input: Input) -> Result<(), NotAllowed> {
+        let effects = self.step(&mut self.state.lock(), input)?;
+        self.carry_out(effects, None);
+        Ok(())
+    }
+
+    /// The runtime asks for an event, which will be written to `waiter`.
+    pub(crate) fn next(self: &Arc<Self>, waiter: &Arc<Waiter>) -> Result<(), NotAllowed> {
+        let mut state = self.state.lock();
+        let effects = self.step(&mut state, Input::Next)?;
+        let former = state.waiter.replace(waiter.clone());
+        drop(state);
+        if let Some(former) = former.filter(|former| !Arc::ptr_eq(former, waiter)) {
+            former.withdraw();
+        }
+        self.carry_out(effects, None);
+        Ok(())
+    }
+
+    /// The connection of `waiter` has closed.
+    pub(crate) fn next_gone(self: &Arc<Self>, waiter: &Arc<Waiter>) {
+        let mut state = self.state.lock();
+        if state.waiter.as_ref().is_some_and(|current| Arc::ptr_eq(current, waiter)) {
+            state.waiter = None;
+            // In every other phase it makes no difference.
+            let _ = self.step(&mut state, Input::NextGone);
+        }
+    }
+
+    /// The runtime begins to answer: refuses at once what would be refused at the end, and lets one answer be read
+    /// at a time.
+    pub(crate) fn begin_answer(&self, id: RequestId, answer: Answer) -> Result<Reading<'_>, NotAllowed> {
+        let mut state = self.state.lock();
+        self.step(&mut state, Input::AnswerBegins(id, answer))?;
+        if state.reading == Some(id) {
+            return Err(NotAllowed::Transition { from: "InvocationResponse", to: "InvocationResponse" });
+        }
+        state.reading = Some(id);
+        Ok(Reading { environment: self, id })
+    }
+
+    /// Whether `attempt` names the attempt that is being served.
+    pub(crate) fn is_attempt(&self, attempt: Uuid) -> bool {
+        self.state.lock().served.as_ref().is_some_and(|served| served.attempt == attempt)
+    }
+
+    /// The runtime has answered. `failure` says why an answer was rejected.
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        id: RequestId,
+        answer: Answer,
+        outcome: Outcome,
+        failure: Option<Failure>,
+    ) -> Result<(), NotAllowed> {
+        let mut state = self.state.lock();
+        let effects = self.step(&mut state, Input::Answer(id, answer))?;
+        state.failure = failure;
+        drop(state);
+        self.carry_out(effects, Some(outcome));
+        Ok(())
+    }
+
+    /// The runtime has failed, by its own account (`input` is [`Input::InitError`]) or by ending.
+    pub(crate) fn failed(self: &Arc<Self>, input: Input, failure: Failure) -> Result<(), NotAllowed> {
+        let mut state = self.state.lock();
+        let effects = self.step(&mut state, input)?;
+        state.failure = Some(failure);
+        drop(state);
+        self.carry_out(effects, None);
+        Ok(())
+    }
+
+    /// The supervisor looks when to look again.
+    pub(crate) fn watch(&self) -> Option<Moment> {
+        let mut state = self.state.lock();
+        state.watched_until = state.machine.deadline();
+        state.watched_until
+    }
+
+    /// Whether everything is over.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.state.lock().machine.ended()
+    }
+
+    fn step(&self, state: &mut State, input: Input) -> Result<Effects, NotAllowed> {
+        let effects = state.machine.step(self.services.clock.moment(), input)?;
+        if let Some(deadline) = state.machine.deadline()
+            && state.watched_until.is_none_or(|watched| deadline < watched)
+        {
+            state.watched_until = Some(deadline);
+            self.supervisor.notify_one();
+        }
+        Ok(effects)
+    }
+
+    fn carry_out(self: &Arc<Self>, effects: Effects, mut outcome: Option<Outcome>) {
+        for effect in effects {
+            match effect {
+                Effect::Spawn => self.job(Job::Spawn),
+                Effect::Kill => self.job(Job::Kill),
+                Effect::Freeze => self.job(Job::Freeze),
+                Effect::Thaw => self.job(Job::Thaw),
+                Effect::Destroy => self.job(Job::Destroy),
+                Effect::LogInitReport { phase, duration, status } => {
+                    let error_type = self.error_type(status);
+                    self.logs.platform(&Event::InitReport {
+                        initialization: self.config.initialization,
+                        phase,
+                        duration,
+                        status,
+                        error_type: error_type.as_deref(),
+                    });
+                }
+                Effect::LogStart => self.log_start(),
+                Effect::HandOver => self.hand_over(),
+                Effect::Deliver(delivery) => self.deliver(delivery, outcome.take()),
+                Effect::Finish(summary) => self.finish(summary),
+                Effect::TellIdle => self.tell_idle(),
+                Effect::TellEnded => {
+                    if let Some(owner) = self.owner.upgrade() {
+                        owner.ended(self);
+                    }
+                    self.ended.send_replace(true);
+                    self.supervisor.notify_one();
+                }
+            }
+        }
+    }
+
+    fn job(&self, job: Job) {
+        self.state.lock().jobs.push_back(job);
+        self.supervisor.notify_one();
+    }
+
+    fn log_start(&self) {
+        let state = self.state.lock();
+        let Some(served) = &state.served else { return };
+        let (request_id, want_log_tail) = (served.request_id, served.want_log_tail);
+        drop(state);
+        if want_log_tail {
+            self.logs.begin_tail();
+        }
+        self.logs.platform(&Event::Start { request_id, version: &self.version });
+    }
+
+    fn hand_over(&self) {
+        let mut state = self.state.lock();
+        let left = state
+            .machine
+            .deadline()
+            .map(|deadline| deadline.since(self.services.clock.moment()))
+            .unwrap_or_default();
+        let deadline = self.services.clock.machine_now() + left;
+        let mut head = std::mem::take(&mut state.head);
+        let waiter = state.waiter.take();
+        let served = state.served.as_mut();
+        let invocation = served.and_then(|served| Some((served.invocation.take()?, served.attempt)));
+        drop(state);
+        if let (Some(waiter), Some((invocation, attempt))) = (waiter, invocation) {
+            event::write_head(&mut head, &invocation, attempt, deadline);
+            waiter.hand_over(&head, invocation.payload);
+        }
+        self.state.lock().head = head;
+    }
+
+    fn deliver(&self, delivery: Delivery, answer: Option<Outcome>) {
+        let mut state = self.state.lock();
+        let failure = state.failure.clone();
+        let Some(served) = state.served.as_mut() else { return };
+        let (id, response) = (served.request_id, served.response.take());
+        let span = served.span.clone();
+        drop(state);
+        let failed = |failure: &Failure| Outcome::Error(failure.to_error(id));
+        let outcome = match (delivery, answer) {
+            (Delivery::Answer, Some(outcome)) => outcome,
+            (Delivery::Timeout, _) => {
+                let timeout = Duration::from_secs(u64::from(self.config.configuration.timeout_seconds));
+                Outcome::Error(failure::timed_out(id, timeout))
+            }
+            (Delivery::Cut, _) => failed(&Failure::platform("The execution environment was shut down")),
+            (Delivery::Failure | Delivery::Answer, _) => {
+                failed(&failure.unwrap_or_else(|| Failure::platform("The runtime has failed")))
+            }
+        };
+        if let Outcome::Error(FunctionError { error_type: Some(error_type), .. }) = &outcome {
+            span.in_scope(|| tracing::debug!(error_type, "invocation.failed"));
+        }
+        if let Some(response) = response {
+            // The caller may have gone; the invocation goes on.
+            let _ = response.send(outcome);
+        }
+    }
+
+    fn finish(self: &Arc<Self>, summary: Summary) {
+        let mut state = self.state.lock();
+        let (served, pipes) = (state.served.take(), state.pipes.clone());
+        drop(state);
+        if let Some(pipes) = pipes {
+            pipes.drain(&self.logs);
+        }
+        if let Some(served) = served {
+            let report = self.report(served.request_id, summary);
+            self.logs.platform(&Event::End(&report));
+            self.logs.platform(&Event::Report(&report));
+            let log_tail = self.logs.take_tail();
+            let _ = served.finished.send(Finished { report, log_tail });
+        }
+        // Refused only if it is called out of turn, when there is nothing to do.
+        let _ = self.input(Input::Finished);
+    }
+
+    fn report(&self, request_id: RequestId, summary: Summary) -> Report {
+        let memory_size_mb = self.config.configuration.memory_size_mb;
+        Report {
+            request_id,
+            duration: summary.duration,
+            billed_milliseconds: report::billed_milliseconds(summary.init_duration, summary.duration),
+            memory_size_mb,
+            max_memory_used_mb: report::memory_mb(self.sandbox.usage().peak_memory_bytes, memory_size_mb),
+            init_duration: summary.init_duration,
+            status: match summary.status {
+                Status::Success => ReportStatus::Done,
+                Status::Timeout => ReportStatus::Timeout,
+                Status::Error => ReportStatus::Error(
+                    self.error_type(Status::Error).unwrap_or_else(|| "Sandbox.Failure".to_owned()),
+                ),
+            },
+        }
+    }
+
+    fn error_type(&self, status: Status) -> Option<String> {
+        let state = self.state.lock();
+        let failure = state.failure.as_ref().filter(|_| status == Status::Error)?;
+        Some(failure.error_type.clone())
+    }
+
+    fn tell_idle(self: &Arc<Self>) {
+        match self.owner.upgrade() {
+            Some(owner) => owner.idle(self),
+            // Nobody will ever use this environment again.
+            None => {
+                let _ = self.input(Input::Shutdown);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Environment")
+            .field("id", &self.id())
+            .field("function", &self.config.function)
+            .field("machine", &self.state.lock().machine)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The right to read the answer of one invocation.
+pub(crate) struct Reading<'a> {
+    environment: &'a Environment,
+    id: RequestId,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let mut state = self.environment.state.lock();
+        if state.reading == Some(self.id) {
+            state.reading = None;
+        }
+    }
+}
+
+/// Identifiers of attempts: unique without asking the kernel for randomness each time.
+struct Attempts {
+    environment: u64,
+    count: AtomicU64,
+}
+
+impl Attempts {
+    fn new() -> Self {
+        let (environment, count) = Uuid::new_v4().as_u64_pair();
+        Self { environment, count: AtomicU64::new(count) }
+    }
+
+    fn next(&self) -> Uuid {
+        Uuid::from_u64_pair(self.environment, self.count.fetch_add(1, Ordering::Relaxed))
+    }
+}

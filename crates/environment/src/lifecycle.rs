@@ -1,0 +1,677 @@
+//! The life of an execution environment as a pure state machine: what may happen in which phase, and what then has
+//! to be done. It reads no clock, touches no process and holds no payload; [`Machine::step`] is told the time and
+//! returns [`Effect`]s. What is not written here is refused.
+//!
+//! ```text
+//!                        start
+//!                          │ Spawn
+//!                          v
+//!        next     ┌──────────────────┐  init/error, exit, limit
+//!      ┌──────────┤   Initializing   ├───────────────┐ Kill
+//!      │          └──────────────────┘               │
+//!      v                ^    │ next, an invocation   v
+//!  ┌────────┐   Spawn   │    │ is pending      ┌───────────┐
+//!  │  Idle  │<──┐       │    │                 │ Resetting │<──── exit while idle
+//!  └┬──┬──^─┘   │       │    v                 └─┬──┬────^─┘
+//!   │  │  │     │       │ ┌──────────┐  exit,    │  │    │
+//!   │  │invoke──┼───────┼>│ Invoking ├──timeout──┼──┼────┘
+//!   │  │        │       │ └────┬─────┘  Kill     │  │ killed, an invocation has failed
+//! freeze        │       │      │ answered, next  │  │
+//!   │  │        │       │      v                 │  v
+//!   v  │  ┌─────┴─────────────────┐              │ (Finishing: END and REPORT are written,
+//!  ┌───┴────┐ Finishing ──────────┼── no process─┼> then Idle or Stopped)
+//!  │ Frozen │                     │              │
+//!  └───┬────┘                     │              │ killed, no invocation
+//!      │ invoke                   v              v
+//!      v                     ┌─────────┐   ┌─────────┐
+//!  ┌─────────┐ thawed        │ Stopped │<──┤         │   invoke: Initializing again, under the
+//!  │ Thawing ├──> Invoking   └────┬────┘   └─────────┘   function's timeout ("suppressed init");
+//!  └─────────┘                    └──> Initializing      /tmp was kept
+//!
+//!  shutdown, from anywhere: Ending ──destroyed──> (Finishing) ──> Ended
+//! ```
+//!
+//! Documentation followed: "Understanding the Lambda execution environment lifecycle" in the AWS Lambda developer
+//! guide.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use rushlight_model::clock::Moment;
+use rushlight_model::request_id::RequestId;
+
+/// The limit of an init phase on demand.
+pub const INIT_LIMIT: Duration = Duration::from_secs(10);
+/// The least limit of an init phase for provisioned concurrency.
+const PROVISIONED_INIT_LIMIT: Duration = Duration::from_secs(130);
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// The owner hands over an invocation.
+    Invoke(RequestId),
+    /// The runtime asks for the next event.
+    Next,
+    /// The connection on which the runtime was waiting for an event has closed.
+    NextGone,
+    /// The runtime begins to post an answer: nothing changes, but it is refused early where [`Input::Answer`] would
+    /// be.
+    AnswerBegins(RequestId, Answer),
+    /// The runtime has posted an answer.
+    Answer(RequestId, Answer),
+    /// The runtime reports that its initialisation failed.
+    InitError,
+    /// The runtime's process has ended, or could not be started.
+    Failed,
+    /// Time has passed.
+    Tick,
+    /// Every process of the environment is gone.
+    Killed,
+    /// The END and REPORT lines of the invocation are written.
+    Finished,
+    /// The owner lets the idle environment be frozen.
+    Freeze,
+    /// Frozen processes run again.
+    Thawed,
+    /// The environment shall end.
+    Shutdown,
+    /// The sandbox is gone.
+    Destroyed,
+}
+
+/// The kind of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// `/response`.
+    Response,
+    /// `/error`.
+    Error,
+    /// `/response` that was not accepted (too large, cut short, of an unknown mode): the invocation has failed.
+    Rejected,
+}
+
+/// What has to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Start the runtime's process.
+    Spawn,
+    /// Kill every process, then report [`Input::Killed`].
+    Kill,
+    /// Write the INIT_REPORT line.
+    LogInitReport {
+        /// Where the initialisation ran.
+        phase: InitPhase,
+        /// How long it took.
+        duration: Duration,
+        /// How it ended.
+        status: Status,
+    },
+    /// Write the START line.
+    LogStart,
+    /// Give the event to the waiting runtime.
+    HandOver,
+    /// Serve the caller.
+    Deliver(Delivery),
+    /// Write END and REPORT, then report [`Input::Finished`].
+    Finish(Summary),
+    /// Tell the owner that an invocation can be taken.
+    TellIdle,
+    /// Tell the owner that none will ever be taken.
+    TellEnded,
+    /// Freeze the processes.
+    Freeze,
+    /// Thaw the processes, then report [`Input::Thawed`].
+    Thaw,
+    /// Destroy the sandbox, then report [`Input::Destroyed`].
+    Destroy,
+}
+
+/// What the caller is served with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// What the runtime posted.
+    Answer,
+    /// The function's timeout.
+    Timeout,
+    /// The failure of the runtime that was last noticed.
+    Failure,
+    /// The environment was shut down under the invocation.
+    Cut,
+}
+
+/// Where an initialisation ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitPhase {
+    /// Before any invocation, under the init limit.
+    Init,
+    /// Within an invocation, under the function's timeout.
+    Invoke,
+}
+
+/// How a phase ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// As it should.
+    Success,
+    /// Its limit passed.
+    Timeout,
+    /// The runtime failed.
+    Error,
+}
+
+/// The figures of a finished invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// How it ended.
+    pub status: Status,
+    /// Time of the invoke phase.
+    pub duration: Duration,
+    /// Time of the init phase, the first time it is reported.
+    pub init_duration: Option<Duration>,
+}
+
+/// At most this many effects follow from one input.
+const MOST_EFFECTS: usize = 4;
+
+/// Effects in the order in which they have to be carried out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effects([Option<Effect>; MOST_EFFECTS]);
+
+impl Effects {
+    fn of<const N: usize>(effects: [Effect; N]) -> Self {
+        let mut all = [None; MOST_EFFECTS];
+        for (slot, effect) in all.iter_mut().zip(effects) {
+            *slot = Some(effect);
+        }
+        Self(all)
+    }
+
+    fn and(mut self, effect: Effect) -> Self {
+        if let Some(slot) = self.0.iter_mut().find(|slot| slot.is_none()) {
+            *slot = Some(effect);
+        }
+        self
+    }
+
+    fn and_if(self, condition: bool, effect: Effect) -> Self {
+        if condition { self.and(effect) } else { self }
+    }
+}
+
+impl IntoIterator for Effects {
+    type Item = Effect;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Effect>, MOST_EFFECTS>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().flatten()
+    }
+}
+
+/// The input is not allowed in this phase; nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAllowed {
+    /// The request id is not that of the invocation being served.
+    InvalidRequestId,
+    /// The runtime may not do this now. The names are those of AWS' runtime states, as error answers print them.
+    Transition {
+        /// The runtime's state.
+        from: &'static str,
+        /// The state that it asked for.
+        to: &'static str,
+    },
+    /// An invocation is being served already.
+    Busy,
+    /// The environment is ending or has ended.
+    Ended,
+    /// An input that only the environment itself gives, at a time when it means nothing (for example a process that
+    /// ends while all are being killed).
+    Meaningless,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// `since` and `deadline` are those of the init phase, or of the invocation that the initialisation is part of.
+    Initializing {
+        phase: InitPhase,
+        since: Moment,
+        deadline: Moment,
+        pending: bool,
+    },
+    /// `waiting`: the runtime's request for an event is open.
+    Idle {
+        waiting: bool,
+    },
+    Frozen {
+        waiting: bool,
+    },
+    Thawing {
+        waiting: bool,
+    },
+    Invoking {
+        since: Moment,
+        deadline: Moment,
+        progress: Progress,
+    },
+    /// `pending`: an invocation arrived meanwhile, or the failure was that of the init phase before it.
+    Resetting {
+        ending: Option<Summary>,
+        pending: bool,
+        tell_owner: bool,
+    },
+    Finishing {
+        then: Then,
+    },
+    Stopped,
+    Ending {
+        ending: Option<Summary>,
+    },
+    Ended,
+}
+
+/// How far an invocation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// The runtime has not asked for it yet.
+    Waiting,
+    /// The runtime has it.
+    Running,
+    /// The caller was served.
+    Answered { failed: bool },
+}
+
+/// What follows when an invocation's lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Idle { waiting: bool },
+    Reset,
+    Stopped,
+    End,
+    Ended,
+}
+
+/// The state of one environment.
+#[derive(Debug)]
+pub struct Machine {
+    phase: Phase,
+    timeout: Duration,
+    provisioned: bool,
+    /// The invocation that the runtime may answer, or that waits for the runtime.
+    current: Option<RequestId>,
+    /// Time of a successful init phase until a report has named it.
+    init_duration: Option<Duration>,
+    initialized: bool,
+}
+
+impl Machine {
+    /// A machine whose first effect, [`Effect::Spawn`], the caller carries out.
+    #[must_use]
+    pub fn new(now: Moment, timeout: Duration, provisioned: bool) -> Self {
+        let limit = if provisioned { PROVISIONED_INIT_LIMIT.max(timeout) } else { INIT_LIMIT };
+        Self {
+            phase: Phase::Initializing {
+                phase: InitPhase::Init,
+                since: now,
+                deadline: now + limit,
+                pending: false,
+            },
+            timeout,
+            provisioned,
+            current: None,
+            init_duration: None,
+            initialized: false,
+        }
+    }
+
+    /// When [`Input::Tick`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.phase {
+            Phase::Initializing { deadline, .. } | Phase::Invoking { deadline, .. } => Some(deadline),
+            _ => None,
+        }
+    }
+
+    /// Whether an initialisation has ever succeeded.
+    #[must_use]
+    pub fn initialized(&self) -> bool {
+        self.initialized
+    }
+
+    /// Whether nothing will ever happen again.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// Takes one input.
+    ///
+    /// # Errors
+    /// [`NotAllowed`] if the phase does not allow it; the machine is then unchanged.
+    pub fn step(&mut self, now: Moment, input: Input) -> Result<Effects, NotAllowed> {
+        match input {
+            Input::Invoke(id) => self.invoke(now, id),
+            Input::Next => self.next(now),
+            Input::NextGone => self.next_gone(),
+            Input::AnswerBegins(id, answer) => self.check_answer(id, answer).map(|_| Effects::default()),
+            Input::Answer(id, answer) => self.answer(id, answer),
+            Input::InitError => match self.phase {
+                Phase::Initializing { .. } => self.failed(now),
+                _ => Err(self.refuse("InitError")),
+            },
+            Input::Failed => self.failed(now),
+            Input::Tick => self.tick(now),
+            Input::Killed => self.killed(now),
+            Input::Finished => self.finished(),
+            Input::Freeze => match self.phase {
+                Phase::Idle { waiting } => self.enter(Phase::Frozen { waiting }, [Effect::Freeze]),
+                _ => Err(NotAllowed::Meaningless),
+            },
+            Input::Thawed => match self.phase {
+                Phase::Thawing { waiting } => self.begin(now, waiting),
+                _ => Err(NotAllowed::Meaningless),
+            },
+            Input::Shutdown => self.shutdown(now),
+            Input::Destroyed => match self.phase {
+                Phase::Ending { ending: Some(summary) } => {
+                    self.enter(Phase::Finishing { then: Then::Ended }, [Effect::Finish(summary)])
+                }
+                Phase::Ending { ending: None } => self.enter(Phase::Ended, [Effect::TellEnded]),
+                _ => Err(NotAllowed::Meaningless),
+            },
+        }
+    }
+
+    fn enter<const N: usize>(&mut self, phase: Phase, effects: [Effect; N]) -> Result<Effects, NotAllowed> {
+        self.phase = phase;
+        Ok(Effects::of(effects))
+    }
+
+    fn invoke(&mut self, now: Moment, id: RequestId) -> Result<Effects, NotAllowed> {
+        let effects = match &mut self.phase {
+            Phase::Initializing { pending, .. } | Phase::Resetting { ending: None, pending, .. }
+                if !*pending =>
+            {
+                *pending = true;
+                Ok(Effects::default())
+            }
+            Phase::Idle { waiting } => {
+                let waiting = *waiting;
+                self.begin(now, waiting)
+            }
+            Phase::Frozen { waiting } => {
+                let waiting = *waiting;
+                self.enter(Phase::Thawing { waiting }, [Effect::Thaw])
+            }
+            Phase::Stopped => self.initialize_again(now),
+            Phase::Ending { .. } | Phase::Ended => Err(NotAllowed::Ended),
+            _ => Err(NotAllowed::Busy),
+        };
+        if effects.is_ok() {
+            self.current = Some(id);
+        }
+        effects
+    }
+
+    /// The invocation's time begins.
+    fn begin(&mut self, now: Moment, waiting: bool) -> Result<Effects, NotAllowed> {
+        let deadline = now + self.timeout;
+        if waiting {
+            let progress = Progress::Running;
+            self.enter(
+                Phase::Invoking { since: now, deadline, progress },
+                [Effect::LogStart, Effect::HandOver],
+            )
+        } else {
+            let progress = Progress::Waiting;
+            self.enter(Phase::Invoking { since: now, deadline, progress }, [])
+        }
+    }
+
+    fn initialize_again(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        self.enter(
+            Phase::Initializing {
+                phase: InitPhase::Invoke,
+                since: now,
+                deadline: now + self.timeout,
+                pending: true,
+            },
+            [Effect::Spawn],
+        )
+    }
+
+    fn next(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        match self.phase {
+            Phase::Initializing { phase: InitPhase::Init, since, pending, .. } => {
+                let duration = now.since(since);
+                self.initialized = true;
+                let report = Effects::default().and_if(
+                    self.provisioned,
+                    Effect::LogInitReport { phase: InitPhase::Init, duration, status: Status::Success },
+                );
+                if !self.provisioned {
+                    self.init_duration = Some(duration);
+                }
+                if pending {
+                    self.begin(now, true)?;
+                    Ok(report.and(Effect::LogStart).and(Effect::HandOver))
+                } else {
+                    self.phase = Phase::Idle { waiting: true };
+                    Ok(report.and(Effect::TellIdle))
+                }
+            }
+            Phase::Initializing { phase: InitPhase::Invoke, since, deadline, .. } => {
+                self.initialized = true;
+                let progress = Progress::Running;
+                self.enter(
+                    Phase::Invoking { since, deadline, progress },
+                    [Effect::LogStart, Effect::HandOver],
+                )
+            }
+            Phase::Invoking { since, deadline, progress: Progress::Waiting } => {
+                let progress = Progress::Running;
+                self.enter(
+                    Phase::Invoking { since, deadline, progress },
+                    [Effect::LogStart, Effect::HandOver],
+                )
+            }
+            Phase::Invoking { since, progress: Progress::Answered { failed }, .. } => {
+                let status = if failed { Status::Error } else { Status::Success };
+                let summary = self.summary(now, since, status);
+                self.current = None;
+                let then = Then::Idle { waiting: true };
+                self.enter(Phase::Finishing { then }, [Effect::Finish(summary)])
+            }
+            Phase::Idle { .. } => self.enter(Phase::Idle { waiting: true }, []),
+            Phase::Frozen { .. } => self.enter(Phase::Frozen { waiting: true }, []),
+            Phase::Thawing { .. } => self.enter(Phase::Thawing { waiting: true }, []),
+            Phase::Finishing { then: Then::Idle { .. } } => {
+                let then = Then::Idle { waiting: true };
+                self.enter(Phase::Finishing { then }, [])
+            }
+            _ => Err(self.refuse("Ready")),
+        }
+    }
+
+    fn next_gone(&mut self) -> Result<Effects, NotAllowed> {
+        match &mut self.phase {
+            Phase::Idle { waiting }
+            | Phase::Frozen { waiting }
+            | Phase::Thawing { waiting }
+            | Phase::Finishing { then: Then::Idle { waiting } } => {
+                *waiting = false;
+                Ok(Effects::default())
+            }
+            _ => Err(NotAllowed::Meaningless),
+        }
+    }
+
+    fn check_answer(&self, id: RequestId, answer: Answer) -> Result<(Moment, Moment), NotAllowed> {
+        match self.phase {
+            _ if self.current != Some(id) => Err(NotAllowed::InvalidRequestId),
+            Phase::Invoking { since, deadline, progress: Progress::Running } => Ok((since, deadline)),
+            Phase::Invoking { progress: Progress::Answered { .. }, .. } => Err(self.refuse(match answer {
+                Answer::Response | Answer::Rejected => "InvocationResponse",
+                Answer::Error => "InvocationErrorResponse",
+            })),
+            // The event has not been handed over: the runtime cannot know this id.
+            _ => Err(NotAllowed::InvalidRequestId),
+        }
+    }
+
+    fn answer(&mut self, id: RequestId, answer: Answer) -> Result<Effects, NotAllowed> {
+        let (since, deadline) = self.check_answer(id, answer)?;
+        let failed = answer == Answer::Rejected;
+        let progress = Progress::Answered { failed };
+        self.enter(Phase::Invoking { since, deadline, progress }, [Effect::Deliver(Delivery::Answer)])
+    }
+
+    fn failed(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        match self.phase {
+            Phase::Initializing { .. } | Phase::Invoking { .. } => self.reset(now, Status::Error),
+            Phase::Idle { .. } | Phase::Frozen { .. } => {
+                let phase = Phase::Resetting { ending: None, pending: false, tell_owner: false };
+                self.enter(phase, [Effect::Kill])
+            }
+            Phase::Thawing { .. } => {
+                let phase = Phase::Resetting { ending: None, pending: true, tell_owner: false };
+                self.enter(phase, [Effect::Kill])
+            }
+            Phase::Finishing { then: Then::Idle { .. } } => {
+                self.enter(Phase::Finishing { then: Then::Reset }, [])
+            }
+            _ => Err(NotAllowed::Meaningless),
+        }
+    }
+
+    fn tick(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        match self.deadline() {
+            Some(deadline) if now >= deadline => self.reset(now, Status::Timeout),
+            _ => Err(NotAllowed::Meaningless),
+        }
+    }
+
+    /// An init or invoke phase has failed: all processes go, `/tmp` stays.
+    fn reset(&mut self, now: Moment, status: Status) -> Result<Effects, NotAllowed> {
+        let delivery = match status {
+            Status::Timeout => Delivery::Timeout,
+            Status::Success | Status::Error => Delivery::Failure,
+        };
+        match self.phase {
+            Phase::Initializing { phase: InitPhase::Init, since, pending, .. } => {
+                let phase = InitPhase::Init;
+                let duration = now.since(since);
+                self.enter(
+                    Phase::Resetting { ending: None, pending, tell_owner: !pending },
+                    [Effect::LogInitReport { phase, duration, status }, Effect::Kill],
+                )
+            }
+            Phase::Initializing { phase: InitPhase::Invoke, since, .. } => {
+                let summary = self.summary(now, since, status);
+                self.current = None;
+                let phase = InitPhase::Invoke;
+                let duration = summary.duration;
+                self.enter(
+                    Phase::Resetting { ending: Some(summary), pending: false, tell_owner: true },
+                    [
+                        Effect::LogInitReport { phase, duration, status },
+                        Effect::LogStart,
+                        Effect::Deliver(delivery),
+                        Effect::Kill,
+                    ],
+                )
+            }
+            Phase::Invoking { since, progress, .. } => {
+                let summary = self.summary(now, since, status);
+                self.current = None;
+                self.phase = Phase::Resetting { ending: Some(summary), pending: false, tell_owner: true };
+                Ok(Effects::default()
+                    .and_if(progress == Progress::Waiting, Effect::LogStart)
+                    .and_if(!matches!(progress, Progress::Answered { .. }), Effect::Deliver(delivery))
+                    .and(Effect::Kill))
+            }
+            _ => Err(NotAllowed::Meaningless),
+        }
+    }
+
+    fn killed(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        match self.phase {
+            Phase::Resetting { ending: Some(summary), .. } => {
+                self.enter(Phase::Finishing { then: Then::Stopped }, [Effect::Finish(summary)])
+            }
+            Phase::Resetting { ending: None, pending: true, .. } => self.initialize_again(now),
+            Phase::Resetting { ending: None, pending: false, tell_owner } => {
+                self.phase = Phase::Stopped;
+                Ok(Effects::default().and_if(tell_owner, Effect::TellIdle))
+            }
+            _ => Err(NotAllowed::Meaningless),
+        }
+    }
+
+    fn finished(&mut self) -> Result<Effects, NotAllowed> {
+        let Phase::Finishing { then } = self.phase else {
+            return Err(NotAllowed::Meaningless);
+        };
+        match then {
+            Then::Idle { waiting } => self.enter(Phase::Idle { waiting }, [Effect::TellIdle]),
+            Then::Stopped => self.enter(Phase::Stopped, [Effect::TellIdle]),
+            Then::Reset => {
+                let phase = Phase::Resetting { ending: None, pending: false, tell_owner: true };
+                self.enter(phase, [Effect::Kill])
+            }
+            Then::End => self.enter(Phase::Ending { ending: None }, [Effect::Destroy]),
+            Then::Ended => self.enter(Phase::Ended, [Effect::TellEnded]),
+        }
+    }
+
+    fn shutdown(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        let cut = Effect::Deliver(Delivery::Cut);
+        match self.phase {
+            Phase::Ending { .. } | Phase::Ended => Err(NotAllowed::Ended),
+            Phase::Finishing { then: Then::End | Then::Ended } => Err(NotAllowed::Ended),
+            Phase::Finishing { .. } => self.enter(Phase::Finishing { then: Then::End }, []),
+            Phase::Resetting { ending, pending: false, .. } => {
+                self.enter(Phase::Ending { ending }, [Effect::Destroy])
+            }
+            Phase::Invoking { since, progress, .. } => {
+                let ending = Some(self.summary(now, since, Status::Error));
+                self.current = None;
+                self.phase = Phase::Ending { ending };
+                Ok(Effects::default()
+                    .and_if(progress == Progress::Waiting, Effect::LogStart)
+                    .and_if(!matches!(progress, Progress::Answered { .. }), cut)
+                    .and(Effect::Destroy))
+            }
+            Phase::Initializing { pending: true, .. }
+            | Phase::Resetting { pending: true, .. }
+            | Phase::Thawing { .. } => {
+                let ending = Some(self.summary(now, now, Status::Error));
+                self.current = None;
+                self.enter(Phase::Ending { ending }, [Effect::LogStart, cut, Effect::Destroy])
+            }
+            Phase::Initializing { .. } | Phase::Idle { .. } | Phase::Frozen { .. } | Phase::Stopped => {
+                self.enter(Phase::Ending { ending: None }, [Effect::Destroy])
+            }
+        }
+    }
+
+    fn summary(&mut self, now: Moment, since: Moment, status: Status) -> Summary {
+        Summary { status, duration: now.since(since), init_duration: self.init_duration.take() }
+    }
+
+    fn refuse(&self, to: &'static str) -> NotAllowed {
+        NotAllowed::Transition { from: self.runtime_state(), to }
+    }
+
+    /// AWS' name of the state that the runtime is in.
+    fn runtime_state(&self) -> &'static str {
+        match self.phase {
+            Phase::Initializing { .. } => "Started",
+            Phase::Resetting { ending: None, .. } => "InitError",
+            Phase::Invoking { progress: Progress::Running, .. } => "Running",
+            Phase::Invoking { progress: Progress::Answered { .. }, .. } => "RuntimeResponseSentState",
+            _ => "Ready",
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The lines that the platform itself writes to a function's log, byte for byte as Lambda writes them, as text or as
+//! JSON ("Understanding Lambda log formats" in the developer guide).
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use rushlight_model::clock::Timestamp;
+use rushlight_model::invocation::{Report, ReportStatus};
+use rushlight_model::request_id::RequestId;
+
+use crate::config::Initialization;
+use crate::lifecycle::{InitPhase, Status};
+use crate::logs::level::Level;
+
+/// An event of the platform.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The environment starts its runtime for the first time.
+    InitStart(&'a InitStart<'a>),
+    /// An initialisation has ended.
+    InitReport {
+        /// How the environment came to be.
+        initialization: Initialization,
+        /// Where it ran.
+        phase: InitPhase,
+        /// How long it took.
+        duration: Duration,
+        /// How it ended.
+        status: Status,
+        /// The error type, with [`Status::Error`].
+        error_type: Option<&'a str>,
+    },
+    /// The event is about to be handed over.
+    Start {
+        /// The invocation.
+        request_id: RequestId,
+        /// `$LATEST` or a number.
+        version: &'a str,
+    },
+    /// The runtime is done; `producedBytes` of the answer.
+    End(&'a Report),
+    /// The figures.
+    Report(&'a Report),
+}
+
+/// What INIT_START says.
+#[derive(Debug)]
+pub struct InitStart<'a> {
+    /// How the environment came to be.
+    pub initialization: Initialization,
+    /// The function's name.
+    pub function_name: &'a str,
+    /// `$LATEST` or a number.
+    pub function_version: &'a str,
+    /// E.g. `python:3.12.v40`.
+    pub runtime_version: &'a str,
+    /// The ARN of that version of the runtime.
+    pub runtime_version_arn: &'a str,
+    /// The environment's identifier.
+    pub instance_id: &'a str,
+    /// Configured memory in MB.
+    pub memory_size_mb: u32,
+}
+
+impl Event<'_> {
+    /// The line in text format, without its final line feed; none if the text format does not show the event.
+    #[must_use]
+    pub fn to_text(&self) -> Option<String> {
+        Some(match self {
+            Event::InitStart(init) => format!(
+                "INIT_START Runtime Version: {}\tRuntime Version ARN: {}",
+                init.runtime_version, init.runtime_version_arn
+            ),
+            Event::InitReport { phase, duration, status, error_type, .. } => {
+                let mut line = format!(
+                    "INIT_REPORT Init Duration: {} ms\tPhase: {}\tStatus: {}",
+                    Milliseconds(*duration),
+                    phase_name(*phase),
+                    status_name(*status)
+                );
+                if let Some(error_type) = error_type {
+                    let _ = write!(line, "\tError Type: {error_type}");
+                }
+                line
+            }
+            Event::Start { request_id, version } => {
+                let mut line = String::with_capacity(72);
+                let _ = write!(line, "START RequestId: {request_id} Version: {version}");
+                line
+            }
+            Event::End(report) => {
+                let mut line = String::with_capacity(56);
+                let _ = write!(line, "END RequestId: {}", report.request_id);
+                line
+            }
+            Event::Report(report) => report_text(report),
+        })
+    }
+
+    /// The line in JSON format with its level.
+    #[must_use]
+    pub fn to_json(&self, time: Timestamp) -> (Level, String) {
+        let (level, kind, record) = match self {
+            Event::InitStart(init) => (Level::Info, "initStart", init_start_record(init)),
+            Event::InitReport { initialization, phase, duration, status, error_type } => {
+                let on_demand = *initialization == Initialization::OnDemand;
+                let level = match status {
+                    Status::Success if on_demand => Level::Debug,
+                    Status::Success => Level::Info,
+                    Status::Timeout | Status::Error => Level::Warn,
+                };
+                let record = serde_json::json!({
+                    "initializationType": initialization.as_str(),
+                    "phase": phase_name(*phase),
+                    "status": status_name(*status),
+                    "errorType": error_type,
+                    "metrics": { "durationMs": Milliseconds(*duration).rounded() },
+                });
+                (level, "initReport", without_nulls(record))
+            }
+            Event::Start { request_id, version } => {
+                let record = serde_json::json!({ "requestId": request_id.to_string(), "version": version });
+                (Level::Info, "start", record)
+            }
+            Event::End(report) => {
+                let record = finished_record(
+                    report,
+                    serde_json::json!({
+                        "durationMs": Milliseconds(report.duration).rounded(),
+                    }),
+                );
+                (
+                    if report.status == ReportStatus::Done { Level::Debug } else { Level::Warn },
+                    "runtimeDone",
+                    record,
+                )
+            }
+            Event::Report(report) => {
+                let record = finished_record(
+                    report,
+                    without_nulls(serde_json::json!({
+                        "durationMs": Milliseconds(report.duration).rounded(),
+                        "billedDurationMs": report.billed_milliseconds,
+                        "memorySizeMB": report.memory_size_mb,
+                        "maxMemoryUsedMB": report.max_memory_used_mb,
+                        "initDurationMs": report.init_duration.map(|init| Milliseconds(init).rounded()),
+                    })),
+                );
+                (
+                    if report.status == ReportStatus::Done { Level::Info } else { Level::Warn },
+                    "report",
+                    record,
+                )
+            }
+        };
+        let line =
+            format!(r#"{{"time":"{}","type":"platform.{kind}","record":{record}}}"#, time.to_iso_millis());
+        (level, line)
+    }
+}
+
+/// What is billed: the init phase, if it is reported, and the invoke phase, rounded up to whole milliseconds.
+#[must_use]
+pub fn billed_milliseconds(init: Option<Duration>, duration: Duration) -> u64 {
+    let nanoseconds = (init.unwrap_or_default() + duration).as_nanos();
+    u64::try_from(nanoseconds.div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
+}
+
+/// Bytes of memory in MB, rounded up and never above what is configured.
+#[must_use]
+pub fn memory_mb(bytes: u64, configured_mb: u32) -> u32 {
+    u32::try_from(bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX).min(configured_mb)
+}
+
+fn report_text(report: &Report) -> String {
+    let mut line = String::with_capacity(192);
+    let _ = write!(
+        line,
+        "REPORT RequestId: {}\tDuration: {} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
+        report.request_id,
+        Milliseconds(report.duration),
+        report.billed_milliseconds,
+        report.memory_size_mb,
+        report.max_memory_used_mb
+    );
+    if let Some(init) = report.init_duration {
+        let _ = write!(line, "Init Duration: {} ms\t", Milliseconds(init));
+    }
+    match &report.status {
+        ReportStatus::Done => {}
+        ReportStatus::Timeout => line.push_str("Status: timeout"),
+        ReportStatus::Error(error_type) => {
+            let _ = write!(line, "Status: error\tError Type: {error_type}");
+        }
+    }
+    line
+}
+
+fn init_start_record(init: &InitStart<'_>) -> serde_json::Value {
+    serde_json::json!({
+        "initializationType": init.initialization.as_str(),
+        "phase": "init",
+        "functionName": init.function_name,
+        "functionVersion": init.function_version,
+        "runtimeVersion": init.runtime_version,
+        "runtimeVersionArn": init.runtime_version_arn,
+        "instanceId": init.instance_id,
+        "instanceMaxMemory": init.memory_size_mb,
+    })
+}
+
+fn finished_record(report: &Report, metrics: serde_json::Value) -> serde_json::Value {
+    let (status, error_type) = match &report.status {
+        ReportStatus::Done => ("success", None),
+        ReportStatus::Timeout => ("timeout", None),
+        ReportStatus::Error(error_type) => ("error", Some(error_type)),
+    };
+    without_nulls(serde_json::json!({
+        "requestId": report.request_id.to_string(),
+        "metrics": metrics,
+        "status": status,
+        "errorType": error_type,
+    }))
+}
+
+fn without_nulls(mut value: serde_json::Value) -> serde_json::Value {
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|_, member| !member.is_null());
+    }
+    value
+}
+
+const fn phase_name(phase: InitPhase) -> &'static str {
+    match phase {
+        InitPhase::Init => "init",
+        InitPhase::Invoke => "invoke",
+    }
+}
+
+const fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Success => "success",
+        Status::Timeout => "timeout",
+        Status::Error => "error",
+    }
+}
+
+/// Prints as milliseconds with two decimals.
+struct Milliseconds(Duration);
+
+impl Milliseconds {
+    /// The value that is printed, as a number.
+    fn rounded(&self) -> f64 {
+        (self.0.as_secs_f64() * 100_000.0).round() / 100.0
+    }
+}
+
+impl std::fmt::Display for Milliseconds {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hundredths = (self.0.as_nanos() + 5_000) / 10_000;
+        write!(formatter, "{}.{:02}", hundredths / 100, hundredths % 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "8f507cfc-f7bc-4e5c-b2a1-0d7a1d1b1a11";
+
+    fn report(status: ReportStatus) -> Report {
+        Report {
+            request_id: ID.parse().unwrap(),
+            duration: Duration::from_micros(3_010),
+            billed_milliseconds: billed_milliseconds(
+                Some(Duration::from_micros(110_100)),
+                Duration::from_micros(3_010),
+            ),
+            memory_size_mb: 128,
+            max_memory_used_mb: 36,
+            init_duration: Some(Duration::from_micros(110_100)),
+            status,
+        }
+    }
+
+    #[test]
+    fn report_lines() {
+        let first = report(ReportStatus::Done);
+        assert_eq!(
+            Event::Report(&first).to_text().unwrap(),
+            format!(
+                "REPORT RequestId: {ID}\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\t\
+                 Max Memory Used: 36 MB\tInit Duration: 110.10 ms\t"
+            )
+        );
+        let timeout = Report { init_duration: None, status: ReportStatus::Timeout, ..first.clone() };
+        assert!(
+            Event::Report(&timeout).to_text().unwrap().ends_with("Max Memory Used: 36 MB\tStatus: timeout")
+        );
+        let error = report(ReportStatus::Error("Runtime.ExitError".to_owned()));
+        assert!(
+            Event::Report(&error)
+                .to_text()
+                .unwrap()
+                .ends_with("Init Duration: 110.10 ms\tStatus: error\tError Type: Runtime.ExitError")
+        );
+    }
+
+    #[test]
+    fn start_end_and_init_lines() {
+        let request_id = ID.parse().unwrap();
+        assert_eq!(
+            Event::Start { request_id, version: "$LATEST" }.to_text().unwrap(),
+            format!("START RequestId: {ID} Version: $LATEST")
+        );
+        assert_eq!(
+            Event::End(&report(ReportStatus::Done)).to_text().unwrap(),
+            format!("END RequestId: {ID}")
+        );
+        let init = Event::InitReport {
+            initialization: Initialization::OnDemand,
+            phase: InitPhase::Init,
+            duration: Duration::from_micros(1_236_040),
+            status: Status::Timeout,
+            error_type: None,
+        };
+        assert_eq!(
+            init.to_text().unwrap(),
+            "INIT_REPORT Init Duration: 1236.04 ms\tPhase: init\tStatus: timeout"
+        );
+    }
+
+    #[test]
+    fn billing_rounds_up() {
+        assert_eq!(billed_milliseconds(None, Duration::from_millis(4)), 4);
+        assert_eq!(billed_milliseconds(None, Duration::from_nanos(4_000_001)), 5);
+        assert_eq!(billed_milliseconds(None, Duration::ZERO), 1);
+        let half = Duration::from_micros(500);
+        assert_eq!(billed_milliseconds(Some(half), half), 1);
+    }
+
+    #[test]
+    fn milliseconds_have_two_decimals() {
+        let printed = |nanoseconds| Milliseconds(Duration::from_nanos(nanoseconds)).to_string();
+        assert_eq!(printed(0), "0.00");
+        assert_eq!(printed(1_004_999), "1.00");
+        assert_eq!(printed(1_005_000), "1.01");
+        assert_eq!(printed(9_999_999_999), "10000.00");
+    }
+
+    #[test]
+    fn json_lines() {
+        let (level, line) = Event::Report(&report(ReportStatus::Done)).to_json(Timestamp::from_millis(0));
+        assert_eq!(level, Level::Info);
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["time"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(value["type"], "platform.report");
+        assert_eq!(value["record"]["metrics"]["durationMs"], 3.01);
+        assert_eq!(value["record"]["metrics"]["initDurationMs"], 110.1);
+        assert_eq!(value["record"]["status"], "success");
+        assert!(value["record"].get("errorType").is_none());
+        let (level, _) = Event::End(&report(ReportStatus::Timeout)).to_json(Timestamp::from_millis(0));
+        assert_eq!(level, Level::Warn);
+    }
+
+    #[test]
+    fn memory_is_capped_at_what_is_configured() {
+        assert_eq!(memory_mb(1, 128), 1);
+        assert_eq!(memory_mb(36 * 1024 * 1024, 128), 36);
+        assert_eq!(memory_mb(u64::MAX, 128), 128);
+    }
+}

@@ -1,0 +1,440 @@
+//! The managed runtimes: what they are (embedded from `runtimes/`), and which of them this machine can run.
+
+mod definition;
+mod interpreter;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rushlight_model::arn::Scope;
+use rushlight_sandbox::Mount;
+use sha2::{Digest, Sha256};
+
+pub use self::definition::{Architecture, Dates, Definition, Feature};
+use self::interpreter::{Found, Interpreters};
+
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+}
+
+/// Where the catalogue keeps its files and what the operator told it.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// A directory of its own, for the runtime clients.
+    pub data_directory: PathBuf,
+    /// Executables by runtime identifier, which win over what is found.
+    pub interpreters: BTreeMap<String, PathBuf>,
+}
+
+/// The catalogue cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An embedded definition is wrong: a fault of the build.
+    #[error("the embedded definition of a runtime is wrong: {0}")]
+    Definition(#[from] toml::de::Error),
+    /// The clients cannot be written.
+    #[error("cannot write the runtime client {path}: {source}")]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+}
+
+/// A runtime that this machine cannot run, in one sentence for whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// No such identifier.
+    #[error("there is no runtime {identifier}; the known ones are {}", known.join(", "))]
+    Unknown {
+        /// As asked for.
+        identifier: String,
+        /// Every identifier.
+        known: Vec<String>,
+    },
+    /// No interpreter of that version.
+    #[error(
+        "{identifier} needs {language} {version}, which is not on this machine ({}); install it so that `{name}` is on \
+         the PATH, or give its executable as `{identifier} = \"/path/to/{name}\"` under [runtimes] in the configuration \
+         file",
+        found_text(found)
+    )]
+    Interpreter {
+        /// The runtime.
+        identifier: String,
+        /// E.g. `Python`.
+        language: String,
+        /// E.g. `3.12`.
+        version: String,
+        /// What the executable is usually called.
+        name: String,
+        /// Other versions that were found.
+        found: Vec<String>,
+    },
+    /// The executable that the operator named does not serve.
+    #[error("{identifier}: the executable {path} given in the configuration {reason}")]
+    Given {
+        /// The runtime.
+        identifier: String,
+        /// The executable.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+fn found_text(found: &[String]) -> String {
+    if found.is_empty() { "none was found".to_owned() } else { format!("found: {}", found.join(", ")) }
+}
+
+/// One line of [`Catalogue::list`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The runtime.
+    pub identifier: String,
+    /// Its interpreter with its version, or why it cannot run.
+    pub status: Result<String, String>,
+}
+
+/// All runtimes.
+#[derive(Debug)]
+pub struct Catalogue {
+    settings: Settings,
+    definitions: BTreeMap<String, Arc<Definition>>,
+    clients: HashMap<String, PathBuf>,
+    interpreters: Interpreters,
+    resolved: Mutex<HashMap<String, Arc<Resolved>>>,
+}
+
+impl Catalogue {
+    /// Reads the embedded definitions and writes the clients. Interpreters are looked for when they are asked for.
+    ///
+    /// # Errors
+    /// [`Error`] if the clients cannot be written.
+    pub fn discover(settings: Settings) -> Result<Self, Error> {
+        let mut definitions = BTreeMap::new();
+        for text in embedded::DEFINITIONS {
+            let definition: Definition = toml::from_str(text)?;
+            definitions.insert(definition.identifier.clone(), Arc::new(definition));
+        }
+        let mut clients = HashMap::new();
+        for definition in definitions.values() {
+            if !clients.contains_key(&definition.family) {
+                let files = embedded::CLIENTS.iter().find(|(family, _)| *family == definition.family);
+                let files = files.map(|(_, files)| *files).unwrap_or_default();
+                let client = write_client(&settings.data_directory, &definition.family, files)?;
+                clients.insert(definition.family.clone(), client);
+            }
+        }
+        Ok(Self {
+            settings,
+            definitions,
+            clients,
+            interpreters: Interpreters::default(),
+            resolved: Mutex::default(),
+        })
+    }
+
+    /// What is known of a runtime.
+    #[must_use]
+    pub fn known(&self, identifier: &str) -> Option<&Definition> {
+        self.definitions.get(identifier).map(|definition| &**definition)
+    }
+
+    /// A runtime that this machine can run. The first time it looks for the interpreter and runs it once to be sure
+    /// of its version, which blocks for some tens of milliseconds; after that it only looks in memory.
+    ///
+    /// # Errors
+    /// [`Missing`] if the machine has no such interpreter; it is looked for again the next time.
+    pub fn resolve(&self, identifier: &str) -> Result<Arc<Resolved>, Missing> {
+        if let Some(resolved) = self.resolved.lock().get(identifier) {
+            return Ok(resolved.clone());
+        }
+        let definition = self.definitions.get(identifier).ok_or_else(|| Missing::Unknown {
+            identifier: identifier.to_owned(),
+            known: self.definitions.keys().cloned().collect(),
+        })?;
+        let interpreter = self.interpreter(definition)?;
+        let resolved = Arc::new(Resolved {
+            definition: definition.clone(),
+            interpreter,
+            client_directory: self.clients.get(&definition.family).cloned().unwrap_or_default(),
+        });
+        self.resolved.lock().insert(identifier.to_owned(), resolved.clone());
+        Ok(resolved)
+    }
+
+    /// Every runtime with its interpreter or why it has none.
+    #[must_use]
+    pub fn list(&self) -> Vec<Listing> {
+        let status = |identifier: &str| match self.resolve(identifier) {
+            Ok(resolved) => Ok(resolved.describe()),
+            Err(missing) => Err(missing.to_string()),
+        };
+        let listing =
+            |identifier: &String| Listing { identifier: identifier.clone(), status: status(identifier) };
+        self.definitions.keys().map(listing).collect()
+    }
+
+    fn interpreter(&self, definition: &Definition) -> Result<Option<Found>, Missing> {
+        let Some(wanted) = &definition.interpreter else {
+            return Ok(None);
+        };
+        let identifier = definition.identifier.clone();
+        if let Some(path) = self.settings.interpreters.get(&identifier) {
+            let given = |reason: String| Missing::Given {
+                identifier: identifier.clone(),
+                path: path.display().to_string(),
+                reason,
+            };
+            let found = self.interpreters.probe(path, &definition.family);
+            let found = found.ok_or_else(|| given("cannot be run".to_owned()))?;
+            if !wanted.accepts(&found.version) {
+                let reason = format!("has version {}, but {} is needed", found.version, wanted.version);
+                return Err(given(reason));
+            }
+            return Ok(Some(found));
+        }
+        let mut others = Vec::new();
+        for found in self.interpreters.candidates(&wanted.names, &definition.family) {
+            if wanted.accepts(&found.version) {
+                return Ok(Some(found));
+            }
+            others.push(found.version);
+        }
+        others.extend(self.interpreters.other_versions(&definition.family));
+        others.sort();
+        others.dedup();
+        Err(Missing::Interpreter {
+            identifier,
+            language: interpreter::language(&definition.family).to_owned(),
+            version: wanted.version.clone(),
+            name: wanted.names.first().cloned().unwrap_or_default(),
+            found: others,
+        })
+    }
+}
+
+/// A runtime with all that this machine needs to run it.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    definition: Arc<Definition>,
+    interpreter: Option<Found>,
+    client_directory: PathBuf,
+}
+
+impl Resolved {
+    /// E.g. `python3.12`.
+    #[must_use]
+    pub fn identifier(&self) -> &str {
+        &self.definition.identifier
+    }
+
+    /// The text that INIT_START prints, e.g. `python:3.12.v36`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.definition.version
+    }
+
+    /// The ARN of this version of the runtime: the same on every machine.
+    #[must_use]
+    pub fn version_arn(&self, region: &str) -> String {
+        let scope = Scope { account: String::new(), region: region.to_owned() };
+        let hash = hex(&Sha256::digest(self.version()));
+        format!("arn:{}:lambda:{region}::runtime:{hash}", scope.partition())
+    }
+
+    /// `AWS_EXECUTION_ENV`; none for runtimes that are only an operating system.
+    #[must_use]
+    pub fn execution_environment(&self) -> Option<&str> {
+        self.definition.execution_environment.as_deref()
+    }
+
+    /// Variables of every process, unless the function sets them itself.
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        &self.definition.environment
+    }
+
+    /// Files of which the first that exists is executed; empty where [`Resolved::command`] is not.
+    pub(crate) fn entrypoints(&self) -> &[String] {
+        &self.definition.entrypoints
+    }
+
+    /// Whether the platform brings the runtime client (and with it the wrapper script and the framed log).
+    pub(crate) fn has_client(&self) -> bool {
+        !self.definition.command.is_empty()
+    }
+
+    /// What is mounted besides the code.
+    pub(crate) fn mounts(&self) -> Vec<Mount> {
+        let mount = |source: &Path, target: &str| Mount { source: source.to_owned(), target: target.into() };
+        let mut mounts = vec![mount(&self.client_directory, "/var/runtime")];
+        if let Some(interpreter) = &self.interpreter {
+            mounts.push(mount(&interpreter.prefix, "/var/lang"));
+        }
+        mounts
+    }
+
+    /// The command line for a function with that much memory; empty where an entry point is executed instead.
+    /// `node_options` is the function's own `NODE_OPTIONS`.
+    pub(crate) fn command(&self, memory_size_mb: u32, node_options: &str) -> Vec<String> {
+        let young = memory_size_mb / 10;
+        let fill = |word: &String| {
+            word.replace("{semi_space_mb}", &(young / 2).to_string())
+                .replace("{old_space_mb}", &(memory_size_mb - young).to_string())
+        };
+        let mut words: Vec<String> = self.definition.command.iter().map(fill).collect();
+        if let (Some(interpreter), Some(program)) = (&self.interpreter, words.first_mut()) {
+            *program = format!("/var/lang/{}", interpreter.binary.display());
+            let arguments = self.definition.conditional_arguments.iter();
+            let applies = arguments.filter(|argument| argument.applies(&interpreter.version, node_options));
+            let applying: Vec<String> = applies.map(|argument| argument.argument.clone()).collect();
+            words.splice(1..1, applying);
+        }
+        words
+    }
+
+    fn describe(&self) -> String {
+        match &self.interpreter {
+            Some(found) => format!("{} ({})", found.prefix.join(&found.binary).display(), found.version),
+            None => "needs no interpreter".to_owned(),
+        }
+    }
+}
+
+/// Writes the files of a client into a directory named after their content, once.
+fn write_client(directory: &Path, family: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Write { path, source }
+    };
+    let mut hash = Sha256::new();
+    for (name, content) in files {
+        hash.update((name.len() as u64).to_be_bytes());
+        hash.update(name);
+        hash.update((content.len() as u64).to_be_bytes());
+        hash.update(content);
+    }
+    let hash = hex(&hash.finalize());
+    let target = directory.join(format!("{family}-{}", hash.get(..16).unwrap_or_default()));
+    if target.is_dir() {
+        return Ok(target);
+    }
+    // Complete or not there at all: a directory of another name becomes the right one in one step.
+    let unfinished = directory.join(format!(".{family}-{}", uuid::Uuid::new_v4().simple()));
+    fs::create_dir_all(&unfinished).map_err(failed(&unfinished))?;
+    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o755)).map_err(failed(&unfinished))?;
+    for (name, content) in files {
+        let path = unfinished.join(name);
+        fs::write(&path, content).map_err(failed(&path))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).map_err(failed(&path))?;
+    }
+    match fs::rename(&unfinished, &target) {
+        Ok(()) => Ok(target),
+        // Another process was faster.
+        Err(_) if target.is_dir() => {
+            let _ = fs::remove_dir_all(&unfinished);
+            Ok(target)
+        }
+        Err(source) => Err(Error::Write { path: target, source }),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue() -> (tempfile::TempDir, Catalogue) {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings { data_directory: directory.path().join("runtimes"), ..Settings::default() };
+        let catalogue = Catalogue::discover(settings).unwrap();
+        (directory, catalogue)
+    }
+
+    #[test]
+    fn every_embedded_definition_is_read() {
+        let (_directory, catalogue) = catalogue();
+        for identifier in ["python3.12", "nodejs22.x", "provided.al2023"] {
+            let known = catalogue.known(identifier).unwrap();
+            assert_eq!(known.identifier, identifier);
+        }
+        assert_eq!(catalogue.known("python3.12").unwrap().dates.deprecation.as_deref(), Some("2028-10-31"));
+    }
+
+    #[test]
+    fn clients_are_written_once_and_whole() {
+        let (directory, catalogue) = catalogue();
+        let python = &catalogue.clients["python"];
+        let bootstrap = python.join("bootstrap.py");
+        assert_eq!(bootstrap.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+        let again = Catalogue::discover(Settings {
+            data_directory: directory.path().join("runtimes"),
+            ..Settings::default()
+        });
+        assert_eq!(&again.unwrap().clients["python"], python);
+        assert_eq!(fs::read_dir(&catalogue.clients["provided"]).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn operating_system_runtimes_need_no_interpreter() {
+        let (_directory, catalogue) = catalogue();
+        let provided = catalogue.resolve("provided.al2023").unwrap();
+        assert!(provided.command(128, "").is_empty());
+        assert_eq!(provided.entrypoints(), ["/var/task/bootstrap", "/opt/bootstrap"]);
+        assert_eq!(provided.execution_environment(), None);
+        assert_eq!(provided.mounts().len(), 1);
+        let arn = provided.version_arn("eu-west-1");
+        assert!(arn.starts_with("arn:aws:lambda:eu-west-1::runtime:"));
+        assert_eq!(arn, catalogue.resolve("provided.al2023").unwrap().version_arn("eu-west-1"));
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_one_sentence() {
+        let (_directory, catalogue) = catalogue();
+        let unknown = catalogue.resolve("cobol85").unwrap_err().to_string();
+        assert!(unknown.starts_with("there is no runtime cobol85; the known ones are nodejs"), "{unknown}");
+        let settings = Settings {
+            data_directory: catalogue.settings.data_directory.clone(),
+            interpreters: BTreeMap::from([("python3.12".to_owned(), PathBuf::from("/nowhere/python"))]),
+        };
+        let given = Catalogue::discover(settings).unwrap().resolve("python3.12").unwrap_err().to_string();
+        assert_eq!(
+            given,
+            "python3.12: the executable /nowhere/python given in the configuration cannot be run"
+        );
+    }
+
+    #[test]
+    fn command_lines() {
+        let (_directory, catalogue) = catalogue();
+        let found =
+            Found { version: "22.12.0".to_owned(), prefix: "/usr".into(), binary: "bin/nodejs".into() };
+        let node = Resolved {
+            definition: catalogue.definitions["nodejs22.x"].clone(),
+            interpreter: Some(found),
+            client_directory: PathBuf::new(),
+        };
+        let command = node.command(256, "");
+        assert_eq!(command[0], "/var/lang/bin/nodejs");
+        assert!(command.contains(&"--max-semi-space-size=12".to_owned()), "{command:?}");
+        assert!(command.contains(&"--max-old-space-size=231".to_owned()));
+        assert_eq!(command.last().unwrap(), "/var/runtime/index.mjs");
+        assert!(command.contains(&"--no-experimental-require-module".to_owned()));
+        let own = node.command(256, "--experimental-require-module");
+        assert!(!own.contains(&"--no-experimental-require-module".to_owned()));
+    }
+}

@@ -1,0 +1,165 @@
+//! Interpreters on this machine: where they may be, and what they say of themselves.
+
+use std::collections::HashMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+
+/// An interpreter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// E.g. `3.12.1`.
+    pub(super) version: String,
+    /// The tree that holds it and its libraries: becomes `/var/lang`.
+    pub(super) prefix: PathBuf,
+    /// The executable below the prefix.
+    pub(super) binary: PathBuf,
+}
+
+/// What was asked of interpreters, so that each is run once.
+#[derive(Debug, Default)]
+pub(super) struct Interpreters {
+    probed: Mutex<HashMap<(PathBuf, Option<SystemTime>), Option<Found>>>,
+}
+
+/// What people call the interpreter of a family.
+pub(super) fn language(family: &str) -> &str {
+    match family {
+        "python" => "Python",
+        "nodejs" => "Node.js",
+        other => other,
+    }
+}
+
+impl Interpreters {
+    /// Every interpreter of `family` that goes by one of `names`, best first.
+    pub(super) fn candidates(&self, names: &[String], family: &str) -> impl Iterator<Item = Found> {
+        let places = places(family);
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for name in names {
+            for path in places.iter().map(|place| place.join(name)).filter(|path| path.is_file()) {
+                if !paths.contains(&path) {
+                    paths.push(path);
+                }
+            }
+        }
+        paths.into_iter().filter_map(move |path| self.probe(&path, family))
+    }
+
+    /// The versions of everything of `family` that is usually looked for by another name.
+    pub(super) fn other_versions(&self, family: &str) -> Vec<String> {
+        let names: Vec<String> = match family {
+            "python" => (8..20).map(|minor| format!("python3.{minor}")).collect(),
+            _ => Vec::new(),
+        };
+        self.candidates(&names, family).map(|found| found.version).collect()
+    }
+
+    /// Runs an executable once and asks what it is; none if it does not answer as expected.
+    pub(super) fn probe(&self, path: &Path, family: &str) -> Option<Found> {
+        let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
+        let key = (path.to_owned(), modified);
+        if let Some(known) = self.probed.lock().get(&key) {
+            return known.clone();
+        }
+        let found = ask(path, family);
+        self.probed.lock().insert(key, found.clone());
+        found
+    }
+}
+
+/// Asks for the version and the executable's true place: what is found on the PATH may be a script of a version
+/// manager.
+fn ask(path: &Path, family: &str) -> Option<Found> {
+    let arguments: &[&str] = match family {
+        "python" => &[
+            "-I",
+            "-S",
+            "-c",
+            "import os,platform,sys;e=os.path.realpath(getattr(sys,'_base_executable',None) or sys.executable);\
+             print(platform.python_version());print(sys.base_prefix);print(e)",
+        ],
+        "nodejs" => &[
+            "-p",
+            "const p=require('path'),e=require('fs').realpathSync(process.execPath);\
+             [process.versions.node,p.dirname(p.dirname(e)),e].join('\\n')",
+        ],
+        _ => return None,
+    };
+    let output =
+        Command::new(path).args(arguments).stdin(Stdio::null()).env_remove("NODE_OPTIONS").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let mut lines = text.lines();
+    let (version, prefix, executable) = (lines.next()?, lines.next()?, lines.next()?);
+    let prefix = Path::new(prefix).canonicalize().ok()?;
+    let binary = Path::new(executable).strip_prefix(&prefix).ok()?.to_owned();
+    Some(Found { version: version.to_owned(), prefix, binary })
+}
+
+/// Directories in which executables may be, best first.
+fn places(family: &str) -> Vec<PathBuf> {
+    let mut places: Vec<PathBuf> = env::var_os("PATH").iter().flat_map(env::split_paths).collect();
+    places.extend(["/usr/local/bin", "/usr/bin"].map(PathBuf::from));
+    let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_else(|| "/root".into());
+    let share = env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
+    let of = |variable: &str, default: &str| {
+        env::var_os(variable).map_or_else(|| home.join(default), PathBuf::from)
+    };
+    // Version managers keep one tree per version, each with its own `bin`.
+    let versions = match family {
+        "python" => vec![
+            of("PYENV_ROOT", ".pyenv").join("versions"),
+            share.join("uv/python"),
+            share.join("mise/installs/python"),
+            home.join(".asdf/installs/python"),
+            PathBuf::from("/opt/python"),
+        ],
+        "nodejs" => vec![
+            of("NVM_DIR", ".nvm").join("versions/node"),
+            share.join("mise/installs/node"),
+            home.join(".asdf/installs/nodejs"),
+            PathBuf::from("/usr/local/n/versions/node"),
+            PathBuf::from("/opt/node"),
+        ],
+        _ => Vec::new(),
+    };
+    for directory in versions {
+        let Ok(entries) = directory.read_dir() else { continue };
+        let mut trees: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join("bin")).collect();
+        // The later version first, as far as names tell.
+        trees.sort_by(|one, other| other.cmp(one));
+        places.extend(trees);
+    }
+    if family == "nodejs" {
+        // The npm package `node`, installed globally or where the server was started.
+        let modules =
+            ["/usr/lib/node_modules", "/usr/local/lib/node_modules", "node_modules"].map(PathBuf::from);
+        let current = env::current_dir().unwrap_or_default();
+        places.extend(modules.map(|modules| current.join(modules).join("node/bin")));
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interpreter_says_where_it_is() {
+        let interpreters = Interpreters::default();
+        let names: Vec<String> = (8..20).map(|minor| format!("python3.{minor}")).collect();
+        for found in interpreters.candidates(&names, "python") {
+            assert!(found.version.starts_with("3."), "{found:?}");
+            assert!(found.prefix.join(&found.binary).is_file(), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_interpreter_is_not_taken_for_one() {
+        assert_eq!(Interpreters::default().probe(Path::new("/bin/true"), "python"), None);
+        assert_eq!(Interpreters::default().probe(Path::new("/nowhere"), "nodejs"), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! The Runtime API (version 2018-06-01), served inside the sandbox to the function's own processes, which are not
+//! trusted: everything that they send is bounded in size and, where the function's timeout does not do it, in time.
+//!
+//! Documentation followed: "Using the Lambda runtime API for custom runtimes" in the AWS Lambda developer guide.
+
+mod answer;
+mod reply;
+
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+
+use self::reply::Reply;
+use crate::Environment;
+use crate::http1::head::{Endpoint, Head};
+use crate::http1::{Body, ReadError, Reader};
+use crate::waiter::{Event, Waiter};
+
+/// Bytes that may arrive while an event is awaited (a client that pipelines); a client that sends more is cut off.
+const MOST_PIPELINED: usize = 64 * 1024;
+
+/// The connection is to be closed.
+#[derive(Debug)]
+struct Close;
+
+impl From<std::io::Error> for Close {
+    fn from(_: std::io::Error) -> Self {
+        Self
+    }
+}
+
+/// One connection.
+struct Connection {
+    environment: Arc<Environment>,
+    reader: Reader,
+    writer: Arc<Waiter>,
+}
+
+/// Serves one connection until it ends.
+pub(crate) async fn serve(environment: Arc<Environment>, stream: TcpStream) {
+    let (read, write) = stream.into_split();
+    let mut connection = Connection { environment, reader: Reader::new(read), writer: Waiter::new(write) };
+    while connection.request().await.is_ok() {}
+}
+
+impl Connection {
+    async fn request(&mut self) -> Result<(), Close> {
+        let environment = self.environment.clone();
+        let head = match self.reader.head(&environment.services.clock, &environment.large_heads).await {
+            Ok(head) => head,
+            Err(error) => return self.refuse(error).await,
+        };
+        let mut body = Body::of(&head);
+        match head.endpoint {
+            Endpoint::Next => {
+                self.discard(&mut body).await?;
+                self.next().await?;
+            }
+            Endpoint::Response(id) => {
+                self.expect(&head).await?;
+                let reply = answer::response(&environment, &mut self.reader, &head, &mut body, id).await;
+                self.finish(&mut body, reply).await?;
+            }
+            Endpoint::Error(id) => {
+                self.expect(&head).await?;
+                let reply = answer::error(&environment, &mut self.reader, &head, &mut body, id).await;
+                self.finish(&mut body, reply).await?;
+            }
+            Endpoint::InitError => {
+                self.expect(&head).await?;
+                let reply = answer::init_error(&environment, &mut self.reader, &head, &mut body).await;
+                self.finish(&mut body, reply).await?;
+            }
+            Endpoint::Ping => self.finish(&mut body, Ok(Reply::pong())).await?,
+            Endpoint::WrongMethod => self.finish(&mut body, Ok(Reply::wrong_method())).await?,
+            Endpoint::Unknown => self.finish(&mut body, Ok(Reply::not_found())).await?,
+        }
+        if head.closes { Err(Close) } else { Ok(()) }
+    }
+
+    /// Waits until the event is written.
+    async fn next(&mut self) -> Result<(), Close> {
+        self.writer.arm();
+        if let Err(refused) = self.environment.next(&self.writer) {
+            return Ok(self.writer.write_all(Reply::refused(refused).bytes()).await?);
+        }
+        loop {
+            // What has arrived already does not wake this task again.
+            let pipelined = self.reader.pending();
+            match self.writer.take(pipelined > 0) {
+                Event::Written => return Ok(()),
+                Event::Rest(head, payload) => {
+                    self.writer.write_all(&head).await?;
+                    return Ok(self.writer.write_all(&payload).await?);
+                }
+                Event::Withdrawn => return Err(Close),
+                Event::Awaited => {}
+            }
+            // Both branches are cancel-safe.
+            tokio::select! {
+                biased;
+                () = self.writer.changed() => {}
+                filled = self.reader.fill(), if pipelined < MOST_PIPELINED => match filled {
+                    Ok(length) if length > 0 => {}
+                    // If the event was written meanwhile, this only closes the connection.
+                    _ => {
+                        self.environment.next_gone(&self.writer);
+                        return Err(Close);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells a client that waits for it to send its body.
+    async fn expect(&mut self, head: &Head) -> Result<(), Close> {
+        if head.expects_continue && self.reader.pending() == 0 {
+            self.writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is left of the request, so that the client can read the answer, and answers.
+    async fn finish(&mut self, body: &mut Body, reply: Result<Reply, ReadError>) -> Result<(), Close> {
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) => return self.refuse(error).await,
+        };
+        if !reply.body_was_read() {
+            self.discard(body).await?;
+        }
+        Ok(self.writer.write_all(reply.bytes()).await?)
+    }
+
+    async fn discard(&mut self, body: &mut Body) -> Result<(), Close> {
+        match self.reader.discard(body).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.refuse(error).await,
+        }
+    }
+
+    /// Answers a request that could not be read, and closes.
+    async fn refuse(&mut self, error: ReadError) -> Result<(), Close> {
+        if let Some(reply) = Reply::unreadable(&error) {
+            self.writer.write_all(reply.bytes()).await?;
+        }
+        Err(Close)
+    }
+}

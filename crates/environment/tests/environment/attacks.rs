@@ -1,0 +1,1 @@
+//! Hostile use of the Runtime API, with raw sockets. (Filled in below.)

@@ -1,0 +1,7 @@
+//! Environments with real processes, on every backend that this machine offers.
+
+mod support;
+
+mod attacks;
+mod bootstraps;
+mod managed;
