@@ -1,0 +1,14 @@
+//! The control plane on a real store in a temporary directory, with real archives, without HTTP.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test that does not go as it should ends there.
+
+mod answers;
+mod code_rules;
+mod lists;
+mod races;
+mod removal;
+mod restarts;
+mod rules;
+mod sequences;
+mod states;
+mod world;

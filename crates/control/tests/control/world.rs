@@ -1,0 +1,368 @@
+//! A control plane to be tested, and the rest of the server as far as it touches it.
+
+use std::io::{Cursor, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rushlight_api::lambda::service::LambdaService;
+use rushlight_api::lambda::types::*;
+use rushlight_control::{
+    CodeUrl, CodeUrls, Control, Dependencies, ObjectError, Objects, RequestContext, Retire, Retirement,
+    RuntimeVersion, Runtimes,
+};
+use rushlight_model::arn::{FunctionId, Scope};
+use rushlight_model::clock::Clock;
+use rushlight_model::function::{Architecture as MachineArchitecture, FunctionHead};
+use rushlight_model::quota::AccountQuotas;
+use rushlight_model::request_id::RequestId;
+use rushlight_store::table::Table;
+use rushlight_store::table::function::{HEADS, head_key};
+use rushlight_store::{
+    Backend, BlobStore, BoxFuture, DataDirectory, Digest, Expect, Observer, PackageStore, Record, Sqlite,
+};
+use tempfile::TempDir;
+
+pub(crate) type Answer<T> = Result<T, rushlight_api::Error>;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "eu-west-1";
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/lambda";
+/// How long to wait for what happens in the background before a test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The functions' world: everything that survives a restart, and the present server.
+pub(crate) struct World {
+    pub(crate) control: Control,
+    pub(crate) functions: Table<FunctionHead>,
+    pub(crate) blobs: BlobStore,
+    pub(crate) packages: PackageStore,
+    pub(crate) clock: Clock,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) data_plane: Arc<DataPlane>,
+    pub(crate) disk: Arc<Disk>,
+    quotas: AccountQuotas,
+    /// Dropped last.
+    directory: TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Clock::real(), AccountQuotas::default()).await
+    }
+
+    pub(crate) async fn with_virtual_clock() -> Self {
+        Self::with(Clock::new_virtual(), AccountQuotas::default()).await
+    }
+
+    pub(crate) async fn with(clock: Clock, quotas: AccountQuotas) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self::open(directory, clock, quotas).await
+    }
+
+    async fn open(directory: TempDir, clock: Clock, quotas: AccountQuotas) -> Self {
+        let data = DataDirectory::open(directory.path()).unwrap();
+        let disk =
+            Arc::new(Disk { store: Sqlite::open(&data).unwrap(), _data: data, fault: Mutex::new(None) });
+        let store: Arc<dyn Backend> = disk.clone();
+        let functions = Table::new(store.clone(), HEADS, 1000);
+        let blobs = BlobStore::open(&directory.path().join("blobs")).unwrap();
+        let packages = PackageStore::open(&directory.path().join("packages")).unwrap();
+        let machine = Arc::new(Machine::default());
+        let data_plane = Arc::new(DataPlane::default());
+        let control = Control::open(Dependencies {
+            store,
+            functions: functions.clone(),
+            blobs: blobs.clone(),
+            packages: packages.clone(),
+            clock: clock.clone(),
+            quotas,
+            runtimes: machine.clone(),
+            code_urls: Arc::new(Urls),
+            retire: data_plane.clone(),
+            objects: Some(Arc::new(Bucket)),
+        })
+        .await
+        .unwrap();
+        Self { control, functions, blobs, packages, clock, machine, data_plane, disk, quotas, directory }
+    }
+
+    /// Ends the server, whatever is under way, and starts another on what is on disk.
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_without(&[]).await
+    }
+
+    /// As [`Self::restart`], with archives lost in between.
+    pub(crate) async fn restart_without(self, lost: &[Digest]) -> Self {
+        self.control.close().await;
+        for archive in lost {
+            self.packages.remove(archive).await.unwrap();
+            self.blobs.remove(archive).await.unwrap();
+        }
+        let Self { directory, clock, quotas, control, functions, disk, .. } = self;
+        drop((control, functions));
+        assert_eq!(Arc::strong_count(&disk), 1, "something still uses the store");
+        drop(disk);
+        Self::open(directory, clock, quotas).await
+    }
+
+    pub(crate) async fn create(&self, input: CreateFunctionRequest) -> Answer<FunctionConfiguration> {
+        self.control.create_function(&here(), input).await
+    }
+
+    /// A function that is Active.
+    pub(crate) async fn created(&self, name: &str) -> FunctionConfiguration {
+        self.create(new_function(name)).await.unwrap();
+        self.settled(name).await
+    }
+
+    pub(crate) async fn configuration(&self, name: &str) -> Answer<FunctionConfiguration> {
+        let input = GetFunctionConfigurationRequest { function_name: name.into(), qualifier: None };
+        self.control.get_function_configuration(&here(), input).await
+    }
+
+    pub(crate) async fn get(&self, name: &str, qualifier: Option<&str>) -> Answer<GetFunctionResponse> {
+        let input = GetFunctionRequest { function_name: name.into(), qualifier: qualifier.map(Into::into) };
+        self.control.get_function(&here(), input).await
+    }
+
+    pub(crate) async fn update_code(
+        &self,
+        input: UpdateFunctionCodeRequest,
+    ) -> Answer<FunctionConfiguration> {
+        self.control.update_function_code(&here(), input).await
+    }
+
+    pub(crate) async fn update(
+        &self,
+        input: UpdateFunctionConfigurationRequest,
+    ) -> Answer<FunctionConfiguration> {
+        self.control.update_function_configuration(&here(), input).await
+    }
+
+    pub(crate) async fn delete(&self, name: &str, qualifier: Option<&str>) -> Answer<DeleteFunctionResponse> {
+        let input =
+            DeleteFunctionRequest { function_name: name.into(), qualifier: qualifier.map(Into::into) };
+        self.control.delete_function(&here(), input).await
+    }
+
+    /// Waits until nothing is under way with the function, as an SDK's waiter does.
+    pub(crate) async fn settled(&self, name: &str) -> FunctionConfiguration {
+        let poll = async {
+            loop {
+                let shown = self.configuration(name).await.unwrap();
+                if !is_under_way(&shown) {
+                    return shown;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, poll).await.unwrap()
+    }
+
+    pub(crate) async fn head(&self, name: &str) -> Option<Arc<FunctionHead>> {
+        let key = head_key(ACCOUNT, REGION, name);
+        self.functions.get(&key).await.unwrap().map(|entry| entry.value)
+    }
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let poll = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, poll).await.is_ok(), "{what}");
+}
+
+pub(crate) fn is_under_way(shown: &FunctionConfiguration) -> bool {
+    shown.state == Some(State::Pending) || shown.last_update_status == Some(LastUpdateStatus::InProgress)
+}
+
+pub(crate) fn here() -> RequestContext {
+    in_scope(ACCOUNT, REGION)
+}
+
+pub(crate) fn in_scope(account: &str, region: &str) -> RequestContext {
+    RequestContext {
+        scope: Scope { account: account.into(), region: region.into() },
+        principal: format!("arn:aws:iam::{account}:user/ann"),
+        request_id: RequestId::random(),
+        host: Some("localhost:9000".into()),
+    }
+}
+
+/// The least that a function needs.
+pub(crate) fn new_function(name: &str) -> CreateFunctionRequest {
+    CreateFunctionRequest {
+        function_name: name.into(),
+        runtime: Some("python3.12".into()),
+        role: ROLE.into(),
+        handler: Some("index.handler".into()),
+        code: FunctionCode { zip_file: Some(package("1")), ..FunctionCode::default() },
+        ..CreateFunctionRequest::default()
+    }
+}
+
+pub(crate) fn new_code(name: &str, text: &str) -> UpdateFunctionCodeRequest {
+    UpdateFunctionCodeRequest {
+        function_name: name.into(),
+        zip_file: Some(package(text)),
+        ..UpdateFunctionCodeRequest::default()
+    }
+}
+
+pub(crate) fn new_description(name: &str, description: &str) -> UpdateFunctionConfigurationRequest {
+    UpdateFunctionConfigurationRequest {
+        function_name: name.into(),
+        description: Some(description.into()),
+        ..UpdateFunctionConfigurationRequest::default()
+    }
+}
+
+/// An archive with one small file, the same bytes for the same text.
+pub(crate) fn package(text: &str) -> Bytes {
+    archive(&[("index.py", format!("handler = lambda event, context: '{text}'").as_bytes())])
+}
+
+pub(crate) fn archive(files: &[(&str, &[u8])]) -> Bytes {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+    for (name, content) in files {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner().into()
+}
+
+/// Which runtimes the machine has.
+#[derive(Default)]
+pub(crate) struct Machine {
+    pub(crate) has_lost_python: AtomicBool,
+}
+
+impl Runtimes for Machine {
+    fn check(&self, identifier: &str, _: MachineArchitecture) -> Result<RuntimeVersion, String> {
+        if identifier.starts_with("ruby") || self.has_lost_python.load(Ordering::Relaxed) {
+            return Err(format!("{identifier} is not on this machine, which has python3.12; install it."));
+        }
+        Ok(RuntimeVersion { hash: Digest::of(identifier.as_bytes()).to_string() })
+    }
+}
+
+struct Urls;
+
+impl CodeUrls for Urls {
+    fn presign(&self, url: CodeUrl<'_>) -> String {
+        format!(
+            "http://{}/_rushlight/code/{}/{}/{}?X-Amz-Expires={}",
+            url.host.unwrap(),
+            url.scope.account,
+            url.scope.region,
+            url.package,
+            url.valid.as_secs()
+        )
+    }
+}
+
+/// Remembers what it is told.
+#[derive(Default)]
+pub(crate) struct DataPlane {
+    pub(crate) told: Mutex<Vec<String>>,
+    pub(crate) mounted: Mutex<Vec<Digest>>,
+}
+
+impl Retire for DataPlane {
+    fn retire(&self, function: &FunctionId, retirement: Retirement<'_>) {
+        let text = match retirement {
+            Retirement::Superseded { generation, .. } => format!("{} serves {generation}", function.name),
+            Retirement::Deleted { .. } => format!("{} is gone", function.name),
+        };
+        self.told.lock().push(text);
+    }
+
+    fn in_use(&self, package: &Digest) -> bool {
+        self.mounted.lock().contains(package)
+    }
+}
+
+/// A bucket `code` with one object `f.zip`.
+struct Bucket;
+
+impl Objects for Bucket {
+    fn get<'a>(
+        &'a self,
+        bucket: &'a str,
+        key: &'a str,
+        _version: Option<&'a str>,
+        _limit: u64,
+    ) -> BoxFuture<'a, Result<Bytes, ObjectError>> {
+        let error = |code: &str, message: &str| ObjectError { code: code.into(), message: message.into() };
+        let answer = match (bucket, key) {
+            ("code", "f.zip") => Ok(package("from the bucket")),
+            ("code", _) => Err(error("NoSuchKey", "The specified key does not exist.")),
+            _ => Err(error("NoSuchBucket", "The specified bucket does not exist")),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// When the disk dies within a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    BeforeCommit,
+    AfterCommit,
+}
+
+/// The store, on a disk that can be told to die.
+pub(crate) struct Disk {
+    store: Sqlite,
+    _data: DataDirectory,
+    /// The next write of a row meets this.
+    pub(crate) fault: Mutex<Option<Fault>>,
+}
+
+impl Backend for Disk {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, rushlight_store::Result<Option<Record>>> {
+        self.store.get(key)
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expect: Expect,
+    ) -> BoxFuture<'a, rushlight_store::Result<u64>> {
+        let fault = self.fault.lock().take();
+        Box::pin(async move {
+            match fault {
+                None => self.store.put(key, value, expect).await,
+                Some(Fault::BeforeCommit) => Err(rushlight_store::Error::Closed),
+                Some(Fault::AfterCommit) => {
+                    self.store.put(key, value, expect).await?;
+                    Err(rushlight_store::Error::Closed)
+                }
+            }
+        })
+    }
+
+    fn delete<'a>(&'a self, key: &'a str, expect: Expect) -> BoxFuture<'a, rushlight_store::Result<()>> {
+        self.store.delete(key, expect)
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        start_after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, rushlight_store::Result<Vec<(String, Record)>>> {
+        self.store.list(prefix, start_after, limit)
+    }
+
+    fn observe(&self, prefix: &str, observer: std::sync::Weak<dyn Observer>) {
+        self.store.observe(prefix, observer);
+    }
+}
