@@ -20,8 +20,10 @@ use rushlight_api::{Error, Query, lambda, logs};
 use rushlight_auth::PrincipalKind;
 use rushlight_auth::sigv4::RequestView;
 use rushlight_control::RequestContext;
+use rushlight_model::arn::Scope;
 use rushlight_model::quota;
 use rushlight_model::request_id::RequestId;
+use rushlight_services::logs::Caller as LogsCaller;
 
 use crate::Gateway;
 use crate::authenticate::{Caller, rejected};
@@ -98,7 +100,8 @@ impl Gateway {
         let too_large = |_| Error::request_entity_too_large("Request body is too large");
         let (caller, body) =
             self.authenticated(parts, body, &["logs"], CONTROL_REQUEST_BYTES, too_large).await?;
-        logs::service::dispatch(&self.logs, &caller.scope, operation, body).await
+        let Scope { account, region } = caller.scope;
+        logs::service::dispatch(&self.logs, &LogsCaller { account, region }, operation, body).await
     }
 
     async fn advance_clock(&self, received: Received<'_>, query: &Query<'_>) -> Result<Response<Bytes>, Error> {

@@ -19,7 +19,7 @@ use rushlight_control::Control;
 use rushlight_invoke::Invoker;
 use rushlight_model::arn::Scope;
 use rushlight_model::clock::Clock;
-use rushlight_services::logs::LogsService;
+use rushlight_services::logs::Logs;
 
 pub use crate::authenticate::Authentication;
 use crate::authenticate::Authenticator;
@@ -37,7 +37,7 @@ pub struct Dependencies {
     /// The data plane.
     pub invoker: Invoker,
     /// The log service.
-    pub logs: LogsService,
+    pub logs: Logs,
     /// The one clock.
     pub clock: Clock,
 }
@@ -47,7 +47,7 @@ pub struct Gateway {
     authenticator: Authenticator,
     control: Control,
     invoker: Invoker,
-    logs: LogsService,
+    logs: Logs,
     clock: Clock,
 }
 

@@ -18,8 +18,8 @@ use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::function::Architecture;
 use rushlight_model::quota::AccountQuotas;
-use rushlight_sandbox::{Backend, Egress};
-use rushlight_services::logs::{LogStore, LogStoreConfig, LogsService};
+use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
+use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
 use rushlight_store::table::{Table, function};
 use rushlight_store::{BlobStore, BoxFuture, DataDirectory, Digest, PackageStore, Sqlite};
 use tokio_util::sync::CancellationToken;
@@ -40,30 +40,19 @@ const ENVIRONMENT_MAX_AGE: Duration = Duration::from_secs(12 * 3600);
 /// How long an environment is idle before it is frozen.
 const FREEZE_AFTER: Duration = Duration::from_millis(100);
 
-/// The sandbox backend, chosen and started.
-pub struct Isolation {
-    backend: Arc<dyn Backend>,
-}
-
-impl Isolation {
-    /// Starts the backend that the configuration asks for. To be called before the process has threads.
-    ///
-    /// # Errors
-    /// One sentence saying what the machine does not offer, with the mend.
-    pub fn start(config: &Config, data: &DataDirectory) -> anyhow::Result<Self> {
-        let backend = backend(config, data)?;
-        Ok(Self { backend })
-    }
-}
-
-fn backend(config: &Config, data: &DataDirectory) -> anyhow::Result<Arc<dyn Backend>> {
-    use rushlight_sandbox::{LinuxBackend, Options, ProcessBackend};
-    let options = || Options::new(data.join("sandbox"));
-    Ok(match config.isolation {
-        IsolationMode::None => Arc::new(ProcessBackend::new(data.join("sandbox"))?),
-        IsolationMode::Sandbox => Arc::new(LinuxBackend::start(options())?),
-        IsolationMode::Rootless => Arc::new(LinuxBackend::start(options().rootless())?),
-    })
+/// Starts the sandbox backend that the configuration asks for.
+///
+/// # Errors
+/// One sentence saying what the machine does not offer, with the mend.
+async fn start_backend(config: &Config, data: &DataDirectory) -> anyhow::Result<Arc<dyn Backend>> {
+    let isolation = match config.isolation {
+        IsolationMode::None => return Ok(Arc::new(ProcessBackend::start(data.path())?)),
+        IsolationMode::Sandbox => Isolation::Sandbox,
+        IsolationMode::Rootless => Isolation::Rootless,
+    };
+    let mut options = Options::new(data.path(), isolation);
+    options.egress = config.egress == EgressMode::Translated;
+    Ok(Arc::new(LinuxBackend::start(options).await?))
 }
 
 /// Everything that runs.
@@ -88,9 +77,9 @@ impl Server {
     pub async fn build(
         config: &Config,
         data: DataDirectory,
-        isolation: Isolation,
         address: SocketAddr,
     ) -> anyhow::Result<Self> {
+        let backend = start_backend(config, &data).await?;
         let clock = match config.clock {
             ClockMode::Real => Clock::real(),
             ClockMode::Virtual => Clock::new_virtual(),
@@ -100,12 +89,11 @@ impl Server {
         let store = Arc::new(Sqlite::open(&data)?);
         let blobs = BlobStore::open(&data.join("blobs"))?;
         let packages = PackageStore::open(&data.join("packages"))?;
-        let logs = LogStore::open(&data.join("logs"), LogStoreConfig::default())?;
+        let logs = LogStore::open(&data.join("logs"), LogStoreConfig::default(), clock.clone())?;
         let catalogue = Arc::new(catalogue(config, &data)?);
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
         let endpoint = Arc::new(FunctionEndpoint { gateway: OnceLock::new(), stop: stop.clone() });
-        let Isolation { backend } = isolation;
         let services = Services {
             backend: Arc::clone(&backend),
             clock: clock.clone(),
@@ -148,7 +136,7 @@ impl Server {
             default_scope: Scope { account: config.account.clone(), region: config.region.clone() },
             control: control.clone(),
             invoker: invoker.clone(),
-            logs: LogsService::new(logs.clone()),
+            logs: Logs::new(logs.clone()),
             clock,
         }));
         let _ = endpoint.gateway.set(Arc::downgrade(&gateway));
@@ -248,9 +236,9 @@ impl CodeSource for UnpackedCode {
             if let Some(path) = self.packages.path(&digest) {
                 return Ok(path);
             }
-            let archive = self.blobs.open_file(&digest).map_err(|error| error.to_string())?;
+            let archive = self.blobs.read(&digest).await.map_err(|error| error.to_string())?;
             let archive = archive.ok_or_else(|| format!("the package {sha256} is not in the blob store"))?;
-            let unpack = move |into: &std::path::Path| code::unpack(archive, into).map(drop);
+            let unpack = move |into: &std::path::Path| code::unpack(&archive, into).map(drop);
             self.packages.ensure(&digest, unpack).await.map_err(|error| error.to_string())
         })
     }
@@ -300,14 +288,17 @@ struct PresignedCode {
 impl CodeUrls for PresignedCode {
     fn presign(&self, url: CodeUrl<'_>) -> String {
         let here = self.address.to_string();
-        let host = url.host.unwrap_or(&here);
         let Scope { account, region } = url.scope;
         let path = format!("/_rushlight/code/{account}/{region}/{}", url.package);
         let now = self.clock.now().as_seconds();
         let signer = Signer { access_key: &self.key, region, service: CODE_SERVICE, now };
         let expires = u32::try_from(url.valid.as_secs()).unwrap_or(600);
-        let signed = signer.presign("GET", host, &path, None, expires, Payload::Unsigned);
-        format!("http://{host}{signed}")
+        let presign = |host: &str| {
+            let signed = signer.presign("GET", host, &path, None, expires, Payload::Unsigned).ok()?;
+            Some(format!("http://{host}{signed}"))
+        };
+        // A host that cannot be signed for is not one that a client can come back by.
+        url.host.and_then(presign).or_else(|| presign(&here)).unwrap_or_default()
     }
 }
 

@@ -11,29 +11,26 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{AuthMode, Config, Flags, IsolationMode, LogConfig, LogFormat};
 use crate::output::{Output, Style};
-use crate::wire::{Isolation, Server};
+use crate::wire::Server;
 
 /// Runs the verb.
 pub fn run(flags: Flags, output: &Output) -> anyhow::Result<ExitCode> {
     let (config, log) = Config::load(flags)?;
     start_log(&log)?;
     let data = DataDirectory::open(&config.data_dir)?;
-    // The privileged helper is started before there are threads, and from the one that lives as long as the process:
-    // the kernel ends it when its parent thread ends.
-    let isolation = Isolation::start(&config, &data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(config, data, isolation, output));
+    let result = runtime.block_on(serve(config, data, output));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     result.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config, data: DataDirectory, isolation: Isolation, output: &Output) -> anyhow::Result<()> {
+async fn serve(config: Config, data: DataDirectory, output: &Output) -> anyhow::Result<()> {
     let listener = Listener::bind(config.listen, Limits::default())
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.address()?;
     warn_of_choices(&config, output);
-    let server = Server::build(&config, data, isolation, address).await?;
+    let server = Server::build(&config, data, address).await?;
     let stop = CancellationToken::new();
     let gateway = server.gateway();
     output.line(format!("rushlight is listening on http://{address}"));
