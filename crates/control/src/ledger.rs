@@ -74,8 +74,8 @@ fn code_bytes(configuration: &FunctionConfiguration) -> u64 {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Keys of rows that changed since they were counted.
-    dirty: HashSet<String>,
+    /// Keys of rows that changed since they were counted, with the revision of the last change.
+    dirty: HashMap<String, u64>,
     shares: HashMap<String, Share>,
     usage: HashMap<Scope, Usage>,
     /// How many rows name an archive.
@@ -119,21 +119,17 @@ impl Ledger {
         self.state.lock().count(key, Some(Share::of(head)));
     }
 
-    /// Counts the rows that changed.
+    /// Counts the rows that changed. Cancel-safe: a row stays dirty until it is counted.
     pub(crate) async fn refresh(&self, functions: &Table<FunctionHead>) -> Result<()> {
         let _counting = self.counting.lock().await;
-        let mut dirty = mem::take(&mut self.state.lock().dirty);
-        while let Some(key) = dirty.iter().next().cloned() {
-            match functions.get(&key).await {
-                Ok(entry) => {
-                    let share = entry.map(|entry| Share::of(&entry.value));
-                    self.state.lock().count(&key, share);
-                    dirty.remove(&key);
-                }
-                Err(error) => {
-                    self.state.lock().dirty.extend(dirty);
-                    return Err(error.into());
-                }
+        let dirty: Vec<(String, u64)> =
+            self.state.lock().dirty.iter().map(|(key, revision)| (key.clone(), *revision)).collect();
+        for (key, revision) in dirty {
+            let share = functions.get(&key).await?.map(|entry| Share::of(&entry.value));
+            let mut state = self.state.lock();
+            state.count(&key, share);
+            if state.dirty.get(&key) == Some(&revision) {
+                state.dirty.remove(&key);
             }
         }
         Ok(())
@@ -154,11 +150,11 @@ impl Ledger {
     ) -> Result<Reservation> {
         self.refresh(functions).await?;
         let mut state = self.state.lock();
-        let usage = state.usage.entry(scope.clone()).or_default();
+        let usage = state.usage.get(scope).copied().unwrap_or_default();
         if bytes > 0 && usage.code_bytes + usage.promised_bytes + bytes > self.code_storage_bytes {
             return Err(Error::CodeStorageExceeded);
         }
-        usage.promised_bytes += bytes;
+        state.change_usage(scope, |usage| usage.promised_bytes += bytes);
         Ok(Reservation { ledger: self.clone(), scope: scope.clone(), bytes })
     }
 
@@ -217,21 +213,32 @@ impl State {
         }
     }
 
+    /// Changes the sums of one scope; a scope with nothing is not kept.
+    fn change_usage(&mut self, scope: &Scope, change: impl FnOnce(&mut Usage)) {
+        let usage = self.usage.entry(scope.clone()).or_default();
+        change(usage);
+        if *usage == Usage::default() {
+            self.usage.remove(scope);
+        }
+    }
+
     fn add(&mut self, share: &Share) {
-        let usage = self.usage.entry(share.scope.clone()).or_default();
-        usage.functions += 1;
-        usage.code_bytes += share.code_bytes;
-        usage.reserved_concurrency += share.reserved_concurrency;
+        self.change_usage(&share.scope, |usage| {
+            usage.functions += 1;
+            usage.code_bytes += share.code_bytes;
+            usage.reserved_concurrency += share.reserved_concurrency;
+        });
         for (archive, _) in &share.archives {
             *self.named.entry(*archive).or_default() += 1;
         }
     }
 
     fn subtract(&mut self, old: &Share, new: Option<&Share>) {
-        let usage = self.usage.entry(old.scope.clone()).or_default();
-        usage.functions -= 1;
-        usage.code_bytes -= old.code_bytes;
-        usage.reserved_concurrency -= old.reserved_concurrency;
+        self.change_usage(&old.scope, |usage| {
+            usage.functions -= 1;
+            usage.code_bytes -= old.code_bytes;
+            usage.reserved_concurrency -= old.reserved_concurrency;
+        });
         for (archive, size) in &old.archives {
             let stays = new.is_some_and(|new| new.archives.iter().any(|(named, _)| named == archive));
             if release(&mut self.named, archive) && !stays {
@@ -273,9 +280,9 @@ pub(crate) async fn for_each_function(
 }
 
 impl Observer for Ledger {
-    fn changed(&self, key: &str, _revision: u64) {
+    fn changed(&self, key: &str, revision: u64) {
         if let Some(key) = key.strip_prefix(&self.prefix) {
-            self.state.lock().dirty.insert(key.to_owned());
+            self.state.lock().dirty.insert(key.to_owned(), revision);
         }
     }
 }
@@ -290,9 +297,8 @@ pub(crate) struct Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(usage) = self.ledger.state.lock().usage.get_mut(&self.scope) {
-            usage.promised_bytes -= self.bytes;
-        }
+        let bytes = self.bytes;
+        self.ledger.state.lock().change_usage(&self.scope, |usage| usage.promised_bytes -= bytes);
     }
 }
 
@@ -324,5 +330,135 @@ impl Drop for Removal {
     fn drop(&mut self) {
         self.ledger.state.lock().removing.remove(&self.archive);
         self.ledger.removed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rushlight_model::arn::FunctionId;
+    use rushlight_model::clock::Timestamp;
+    use rushlight_model::function::Architecture;
+    use rushlight_store::{DataDirectory, Expect, Sqlite};
+
+    use super::*;
+    use crate::function::create::initial;
+
+    struct World {
+        functions: Table<FunctionHead>,
+        ledger: Arc<Ledger>,
+        _directory: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new(code_storage_bytes: u64) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let data = DataDirectory::open(directory.path()).unwrap();
+            let store: Arc<dyn Backend> = Arc::new(Sqlite::open(&data).unwrap());
+            let functions = Table::new(store.clone(), HEADS, 100);
+            let ledger = Ledger::observing(&store, code_storage_bytes);
+            Self { functions, ledger, _directory: directory }
+        }
+
+        async fn put(&self, name: &str, archive: Digest, size: u64) {
+            let head = head(name, archive, size);
+            self.functions.put(name, head, Expect::Any).await.unwrap();
+        }
+
+        async fn usage(&self) -> (u64, u64) {
+            let usage = self.ledger.usage(&self.functions, &scope()).await.unwrap();
+            (usage.functions, usage.code_bytes)
+        }
+    }
+
+    fn scope() -> Scope {
+        Scope { account: "123456789012".into(), region: "eu-west-1".into() }
+    }
+
+    fn head(name: &str, archive: Digest, size: u64) -> FunctionHead {
+        let code = Code::Zip {
+            runtime: "python3.12".into(),
+            handler: "h.h".into(),
+            sha256: archive.to_string(),
+            size,
+            unpacked_size: size,
+        };
+        FunctionHead {
+            id: FunctionId { scope: scope(), name: name.into() },
+            incarnation: name.into(),
+            latest: initial(name, code, Architecture::X86_64, Timestamp::from_millis(0)),
+            serving: None,
+            last_version: 0,
+            versions: Vec::new(),
+            aliases: Default::default(),
+            reserved_concurrency: None,
+            tags: Default::default(),
+        }
+    }
+
+    fn archive(number: u8) -> Digest {
+        Digest::of(&[number])
+    }
+
+    #[tokio::test]
+    async fn sums_follow_the_rows() {
+        let world = World::new(1000);
+        assert_eq!(world.usage().await, (0, 0));
+        world.put("a", archive(1), 10).await;
+        world.put("b", archive(1), 10).await;
+        assert_eq!(world.usage().await, (2, 20));
+        world.put("a", archive(2), 15).await;
+        assert_eq!(world.usage().await, (2, 25));
+        assert_eq!(world.ledger.take_unnamed(), []);
+        world.functions.delete("b", Expect::Any).await.unwrap();
+        assert_eq!(world.usage().await, (1, 15));
+        assert_eq!(world.ledger.take_unnamed(), [(archive(1), 10)]);
+    }
+
+    #[tokio::test]
+    async fn promises_count_until_they_are_kept_or_given_up() {
+        let world = World::new(100);
+        let promise = world.ledger.reserve(&world.functions, &scope(), 60).await.unwrap();
+        assert!(world.ledger.reserve(&world.functions, &scope(), 41).await.is_err());
+        assert!(world.ledger.reserve(&world.functions, &scope(), 40).await.is_ok());
+        world.put("a", archive(1), 60).await;
+        drop(promise);
+        assert!(world.ledger.reserve(&world.functions, &scope(), 41).await.is_err());
+        assert!(world.ledger.reserve(&world.functions, &scope(), 40).await.is_ok());
+        assert!(world.ledger.reserve(&world.functions, &scope(), 0).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_named_held_or_not_counted_is_not_removed() {
+        let world = World::new(1000);
+        let hold = world.ledger.hold(archive(1)).await;
+        assert!(world.ledger.begin_removal(archive(1)).is_none());
+        world.put("a", archive(1), 10).await;
+        drop(hold);
+        assert!(world.ledger.begin_removal(archive(1)).is_none(), "a row is not counted yet");
+        world.ledger.refresh(&world.functions).await.unwrap();
+        assert!(world.ledger.begin_removal(archive(1)).is_none());
+        assert!(world.ledger.begin_removal(archive(2)).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_upload_waits_for_the_removal_of_the_same_archive() {
+        let world = World::new(1000);
+        let removal = world.ledger.begin_removal(archive(1)).unwrap();
+        assert!(world.ledger.begin_removal(archive(1)).is_none());
+        let hold = world.ledger.hold(archive(1));
+        tokio::pin!(hold);
+        assert!(tokio::time::timeout(Duration::from_millis(20), &mut hold).await.is_err());
+        drop(removal);
+        let _hold = tokio::time::timeout(Duration::from_secs(10), hold).await.unwrap();
+        assert!(world.ledger.begin_removal(archive(1)).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_comes_to_nothing_is_garbage() {
+        let world = World::new(1000);
+        drop(world.ledger.hold(archive(1)).await);
+        assert_eq!(world.ledger.take_unnamed(), [(archive(1), 0)]);
     }
 }

@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::account;
 use crate::context::RequestContext;
 use crate::dependencies::{CodeUrls, Dependencies, Objects, Retire, Runtimes};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::function::{create, delete, get, list, state, update};
 use crate::garbage;
 use crate::ledger::{self, Ledger};
@@ -101,6 +101,20 @@ impl Control {
         Ok(self.blobs.open_file(package)?)
     }
 
+    /// Carries a change out to its end, also when the caller hangs up: what was committed must be followed up.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Answer<T> {
+        match self.tasks.spawn(change).await {
+            Ok(result) => Ok(result?),
+            Err(lost) => {
+                tracing::error!(error = %lost, "control.lost");
+                Err(Error::Closing.into())
+            }
+        }
+    }
+
     /// The key of a function's head.
     pub(crate) fn key(&self, function: &FunctionId) -> String {
         head_key(&function.scope.account, &function.scope.region, &function.name)
@@ -121,7 +135,8 @@ impl LambdaService for Control {
         context: &RequestContext,
         input: CreateFunctionRequest,
     ) -> Answer<CreateFunctionResponse> {
-        Ok(create::create(self, context, input).await?)
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { create::create(&control, &context, input).await }).await
     }
 
     async fn get_function(
@@ -153,7 +168,8 @@ impl LambdaService for Control {
         context: &RequestContext,
         input: UpdateFunctionCodeRequest,
     ) -> Answer<UpdateFunctionCodeResponse> {
-        Ok(update::code(self, context, input).await?)
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { update::code(&control, &context, input).await }).await
     }
 
     async fn update_function_configuration(
@@ -161,7 +177,8 @@ impl LambdaService for Control {
         context: &RequestContext,
         input: UpdateFunctionConfigurationRequest,
     ) -> Answer<UpdateFunctionConfigurationResponse> {
-        Ok(update::configuration(self, context, input).await?)
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { update::configuration(&control, &context, input).await }).await
     }
 
     async fn delete_function(
@@ -169,7 +186,8 @@ impl LambdaService for Control {
         context: &RequestContext,
         input: DeleteFunctionRequest,
     ) -> Answer<DeleteFunctionResponse> {
-        Ok(delete::delete(self, context, input).await?)
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { delete::delete(&control, &context, input).await }).await
     }
 
     async fn get_account_settings(

@@ -98,7 +98,7 @@ fn configuration(
 }
 
 /// A new function's configuration before any setting is applied.
-pub(super) fn initial(
+pub(crate) fn initial(
     name: &str,
     code: Code,
     architecture: Architecture,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use rushlight_api::lambda::types::*;
+use rushlight_model::clock::Clock;
+use rushlight_model::quota::AccountQuotas;
 use rushlight_store::Digest;
 use tokio::task::JoinSet;
 
@@ -133,4 +135,41 @@ async fn a_deleted_name_is_free_and_the_new_function_is_its_own() {
     let second = world.head("f").await.unwrap();
     assert_ne!(first.incarnation, second.incarnation);
     assert!(world.blobs.contains(&Digest::of(&package("other"))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn as_many_are_created_as_the_storage_holds() {
+    let quotas =
+        AccountQuotas { code_storage_bytes: 5 * package("1").len() as u64, ..AccountQuotas::default() };
+    let world = Arc::new(World::with(Clock::real(), quotas).await);
+    let (won, lost) = race(|client| {
+        let world = world.clone();
+        async move { world.create(new_function(&format!("f{client}"))).await }
+    })
+    .await;
+    assert!((1..=5).contains(&won.len()), "{}", won.len());
+    assert!(lost.iter().all(|code| code == "CodeStorageExceededException"), "{lost:?}");
+    // What was promised to those that lost is free again.
+    for number in won.len()..5 {
+        world.create(new_function(&format!("later{number}"))).await.unwrap();
+    }
+    assert!(world.create(new_function("more")).await.is_err());
+}
+
+/// A caller that hangs up leaves no function that stays Pending.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn hanging_up_does_not_cut_a_change_in_two() {
+    let world = World::new().await;
+    for delay in 0..30_u64 {
+        let name = format!("f{delay}");
+        let hung_up = std::time::Duration::from_micros(delay * 200);
+        let _ = tokio::time::timeout(hung_up, world.create(new_function(&name))).await;
+    }
+    tokio::time::sleep(longer_than_pending()).await;
+    for delay in 0..30_u64 {
+        let name = format!("f{delay}");
+        if world.head(&name).await.is_some() {
+            assert_eq!(world.settled(&name).await.state, Some(State::Active));
+        }
+    }
 }
