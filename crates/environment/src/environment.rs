@@ -27,7 +27,7 @@ use rushlight_model::invocation::{FunctionError, Invocation, Outcome, Report, Re
 use rushlight_model::log::LogStream;
 use rushlight_model::request_id::RequestId;
 use rushlight_sandbox::Sandbox;
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot, watch};
 use uuid::Uuid;
 
 use crate::config::{Config, Owner, Services};
@@ -51,6 +51,8 @@ pub struct Environment {
     pub(crate) supervisor: Notify,
     /// Permits for requests with large heads.
     pub(crate) large_heads: Semaphore,
+    /// The permit to read a body that is kept: one at a time, so that many half-sent answers hold no memory.
+    bodies: Semaphore,
     pub(crate) state: Mutex<State>,
     owner: Weak<dyn Owner>,
     version: String,
@@ -64,8 +66,6 @@ pub(crate) struct State {
     served: Option<Served>,
     /// The runtime's open request for an event.
     waiter: Option<Arc<Waiter>>,
-    /// The invocation whose answer is being read: one at a time, so that many half-sent answers hold no memory.
-    reading: Option<RequestId>,
     /// The runtime's last failure.
     failure: Option<Failure>,
     /// What the supervisor has to do, in order.
@@ -141,11 +141,11 @@ impl Environment {
             logs,
             supervisor: Notify::new(),
             large_heads: Semaphore::new(2),
+            bodies: Semaphore::new(1),
             state: Mutex::new(State {
                 machine,
                 served: None,
                 waiter: None,
-                reading: None,
                 failure: None,
                 jobs: VecDeque::from([Job::Spawn]),
                 watched_until: None,
@@ -174,6 +174,12 @@ impl Environment {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// `host:port` of the Runtime API, as the environment's processes see it.
+    #[must_use]
+    pub fn runtime_api(&self) -> &str {
+        &self.addresses.runtime_api
     }
 
     /// Whether an initialisation has succeeded.
@@ -273,16 +279,12 @@ impl Environment {
         }
     }
 
-    /// The runtime begins to answer: refuses at once what would be refused at the end, and lets one answer be read
-    /// at a time.
-    pub(crate) fn begin_answer(&self, id: RequestId, answer: Answer) -> Result<Reading<'_>, NotAllowed> {
-        let mut state = self.state.lock();
-        self.step(&mut state, Input::AnswerBegins(id, answer))?;
-        if state.reading == Some(id) {
-            return Err(NotAllowed::Transition { from: "InvocationResponse", to: "InvocationResponse" });
-        }
-        state.reading = Some(id);
-        Ok(Reading { environment: self, id })
+    /// The runtime begins to post (`input` is [`Input::AnswerBegins`] or [`Input::InitErrorBegins`]): refuses at once
+    /// what would be refused at the end, and gives the permit to read the body.
+    pub(crate) fn begin_post(&self, input: Input) -> Result<SemaphorePermit<'_>, NotAllowed> {
+        let _ = self.step(&mut self.state.lock(), input)?;
+        let same = NotAllowed::Transition { from: "InvocationResponse", to: "InvocationResponse" };
+        self.bodies.try_acquire().map_err(|_| same)
     }
 
     /// Whether `attempt` names the attempt that is being served.
@@ -499,21 +501,6 @@ impl std::fmt::Debug for Environment {
             .field("function", &self.config.function)
             .field("machine", &self.state.lock().machine)
             .finish_non_exhaustive()
-    }
-}
-
-/// The right to read the answer of one invocation.
-pub(crate) struct Reading<'a> {
-    environment: &'a Environment,
-    id: RequestId,
-}
-
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        let mut state = self.environment.state.lock();
-        if state.reading == Some(self.id) {
-            state.reading = None;
-        }
     }
 }
 

@@ -17,6 +17,7 @@ mod config;
 mod environment;
 mod event;
 mod failure;
+mod fuzz;
 mod http1;
 pub mod lifecycle;
 mod logs;
@@ -30,6 +31,8 @@ mod waiter;
 
 pub use config::{Config, Credentials, Initialization, Owner, ServeEndpoint, Services};
 pub use environment::{Environment, Finished, NotAvailable, Running};
+#[doc(hidden)]
+pub use fuzz::fuzz_runtime_api;
 pub use start::StartError;
 
 /// Outbound network of an environment, decided where environments are made from.

@@ -61,6 +61,8 @@ pub enum Input {
     AnswerBegins(RequestId, Answer),
     /// The runtime has posted an answer.
     Answer(RequestId, Answer),
+    /// The runtime begins to report that its initialisation failed: refused early where [`Input::InitError`] would be.
+    InitErrorBegins,
     /// The runtime reports that its initialisation failed.
     InitError,
     /// The runtime's process has ended, or could not be started.
@@ -356,6 +358,10 @@ impl Machine {
             Input::NextGone => self.next_gone(),
             Input::AnswerBegins(id, answer) => self.check_answer(id, answer).map(|_| Effects::default()),
             Input::Answer(id, answer) => self.answer(id, answer),
+            Input::InitErrorBegins => match self.phase {
+                Phase::Initializing { .. } => Ok(Effects::default()),
+                _ => Err(self.refuse("InitError")),
+            },
             Input::InitError => match self.phase {
                 Phase::Initializing { .. } => self.failed(now),
                 _ => Err(self.refuse("InitError")),

@@ -27,7 +27,7 @@ use self::tail::Tail;
 use crate::report::Event;
 
 /// Bytes that one reading takes out of a pipe.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 8 * 1024;
 /// Bytes that are read at most between the end of an invocation and its END line: what the pipes can hold. A child
 /// process that never stops writing does not hold the END line up.
 const LAST_READING: usize = 256 * 1024;

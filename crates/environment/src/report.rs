@@ -84,12 +84,14 @@ impl Event<'_> {
                 line
             }
             Event::Start { request_id, version } => {
-                let mut line = String::with_capacity(72);
+                // Exactly as long as it will be: then the event is made of it without another allocation.
+                let mut line =
+                    String::with_capacity("START RequestId:  Version: ".len() + 36 + version.len());
                 let _ = write!(line, "START RequestId: {request_id} Version: {version}");
                 line
             }
             Event::End(report) => {
-                let mut line = String::with_capacity(56);
+                let mut line = String::with_capacity("END RequestId: ".len() + 36);
                 let _ = write!(line, "END RequestId: {}", report.request_id);
                 line
             }

@@ -300,6 +300,12 @@ impl Resolved {
         words
     }
 
+    /// A runtime that is never executed.
+    pub(crate) fn for_fuzzing() -> Self {
+        let definition = Definition { command: vec!["/never".to_owned()], ..Definition::bare("provided") };
+        Self { definition: Arc::new(definition), interpreter: None, client_directory: PathBuf::new() }
+    }
+
     fn describe(&self) -> String {
         match &self.interpreter {
             Some(found) => format!("{} ({})", found.prefix.join(&found.binary).display(), found.version),

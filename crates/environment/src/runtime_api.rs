@@ -57,23 +57,20 @@ impl Connection {
                 self.next().await?;
             }
             Endpoint::Response(id) => {
-                self.expect(&head).await?;
-                let reply = answer::response(&environment, &mut self.reader, &head, &mut body, id).await;
-                self.finish(&mut body, reply).await?;
+                let reply = self.response(&head, &mut body, id).await;
+                self.finish(&head, &mut body, reply).await?;
             }
             Endpoint::Error(id) => {
-                self.expect(&head).await?;
-                let reply = answer::error(&environment, &mut self.reader, &head, &mut body, id).await;
-                self.finish(&mut body, reply).await?;
+                let reply = self.error(&head, &mut body, id).await;
+                self.finish(&head, &mut body, reply).await?;
             }
             Endpoint::InitError => {
-                self.expect(&head).await?;
-                let reply = answer::init_error(&environment, &mut self.reader, &head, &mut body).await;
-                self.finish(&mut body, reply).await?;
+                let reply = self.init_error(&head, &mut body).await;
+                self.finish(&head, &mut body, reply).await?;
             }
-            Endpoint::Ping => self.finish(&mut body, Ok(Reply::pong())).await?,
-            Endpoint::WrongMethod => self.finish(&mut body, Ok(Reply::wrong_method())).await?,
-            Endpoint::Unknown => self.finish(&mut body, Ok(Reply::not_found())).await?,
+            Endpoint::Ping => self.finish(&head, &mut body, Ok(Reply::pong())).await?,
+            Endpoint::WrongMethod => self.finish(&head, &mut body, Ok(Reply::wrong_method())).await?,
+            Endpoint::Unknown => self.finish(&head, &mut body, Ok(Reply::not_found())).await?,
         }
         if head.closes { Err(Close) } else { Ok(()) }
     }
@@ -112,21 +109,23 @@ impl Connection {
         }
     }
 
-    /// Tells a client that waits for it to send its body.
-    async fn expect(&mut self, head: &Head) -> Result<(), Close> {
-        if head.expects_continue && self.reader.pending() == 0 {
-            self.writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
-        }
-        Ok(())
-    }
-
     /// Reads what is left of the request, so that the client can read the answer, and answers.
-    async fn finish(&mut self, body: &mut Body, reply: Result<Reply, ReadError>) -> Result<(), Close> {
+    async fn finish(
+        &mut self,
+        head: &Head,
+        body: &mut Body,
+        reply: Result<Reply, ReadError>,
+    ) -> Result<(), Close> {
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return self.refuse(error).await,
         };
         if !reply.body_was_read() {
+            if head.expects_continue && self.reader.pending() == 0 {
+                // The client has not sent its body yet and shall not: whether it will is for no one to know.
+                self.writer.write_all(reply.bytes()).await?;
+                return Err(Close);
+            }
             self.discard(body).await?;
         }
         Ok(self.writer.write_all(reply.bytes()).await?)

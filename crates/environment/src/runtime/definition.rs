@@ -41,6 +41,28 @@ pub struct Definition {
     pub conditional_arguments: Vec<ConditionalArgument>,
 }
 
+impl Definition {
+    /// A definition that says nothing but its name.
+    pub(super) fn bare(identifier: &str) -> Self {
+        Self {
+            identifier: identifier.to_owned(),
+            family: identifier.to_owned(),
+            operating_system: String::new(),
+            version: String::new(),
+            execution_environment: None,
+            architectures: Vec::new(),
+            features: Vec::new(),
+            command: Vec::new(),
+            entrypoints: Vec::new(),
+            interpreter: None,
+            environment: BTreeMap::new(),
+            layers: Layers::default(),
+            dates: Dates::default(),
+            conditional_arguments: Vec::new(),
+        }
+    }
+}
+
 /// Processor architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Architecture {

@@ -8,109 +8,105 @@ use rushlight_model::invocation::{FunctionError, Outcome};
 use rushlight_model::quota::RUNTIME_RESPONSE_BYTES;
 use rushlight_model::request_id::RequestId;
 
+use super::Connection;
 use super::reply::Reply;
 use crate::Environment;
 use crate::failure::{Failure, normalised};
 use crate::http1::head::{Head, ResponseMode};
-use crate::http1::{Body, ReadError, Reader, WholeBody};
+use crate::http1::{Body, ReadError, WholeBody};
 use crate::lifecycle::{Answer, Input, NotAllowed};
 
-/// `POST /runtime/invocation/{id}/response`.
-pub(crate) async fn response(
-    environment: &Arc<Environment>,
-    reader: &mut Reader,
-    head: &Head,
-    body: &mut Body,
-    id: Option<RequestId>,
-) -> Result<Reply, ReadError> {
-    let (id, reading) = match begin(environment, head, id, Answer::Response) {
-        Ok(begun) => begun,
-        Err(refused) => return Ok(refused),
-    };
-    if head.response_mode == Some(ResponseMode::Unknown) {
-        return Ok(reject(
-            environment,
-            id,
-            &Failure::invalid_response_mode(),
-            Reply::invalid_response_mode(),
-        ));
+impl Connection {
+    /// `POST /runtime/invocation/{id}/response`.
+    pub(super) async fn response(
+        &mut self,
+        head: &Head,
+        body: &mut Body,
+        id: Option<RequestId>,
+    ) -> Result<Reply, ReadError> {
+        self.answer(head, body, id, Answer::Response, outcome).await
     }
-    let read = reader.body(body, RUNTIME_RESPONSE_BYTES).await;
-    drop(reading);
-    match read {
-        Ok(whole) => Ok(accept(environment.answer(id, Answer::Response, outcome(whole), None))),
-        Err(ReadError::BodyTooLarge) => {
-            let failure = Failure::response_too_large(RUNTIME_RESPONSE_BYTES);
-            Ok(reject(environment, id, &failure, Reply::too_large(RUNTIME_RESPONSE_BYTES)))
+
+    /// `POST /runtime/invocation/{id}/error`.
+    pub(super) async fn error(
+        &mut self,
+        head: &Head,
+        body: &mut Body,
+        id: Option<RequestId>,
+    ) -> Result<Reply, ReadError> {
+        let outcome =
+            |whole: WholeBody| Outcome::Error(handler_error(whole.bytes, head.error_type.as_deref()));
+        self.answer(head, body, id, Answer::Error, outcome).await
+    }
+
+    /// Checks whose answer this is before any of it is read, reads it, and serves the caller with it.
+    async fn answer(
+        &mut self,
+        head: &Head,
+        body: &mut Body,
+        id: Option<RequestId>,
+        answer: Answer,
+        outcome: impl Fn(WholeBody) -> Outcome,
+    ) -> Result<Reply, ReadError> {
+        let Some(id) = id else {
+            return Ok(Reply::refused(NotAllowed::InvalidRequestId));
+        };
+        let environment = &self.environment;
+        let permit = match environment.begin_post(Input::AnswerBegins(id, answer)) {
+            Ok(permit) => permit,
+            Err(refused) => return Ok(Reply::refused(refused)),
+        };
+        if let Some(attempt) = head.invocation_id
+            && !attempt.is_some_and(|attempt| environment.is_attempt(attempt))
+        {
+            return Ok(Reply::invalid_invocation_id());
         }
-        Err(error) => {
-            reject(environment, id, &Failure::truncated(), Reply::accepted());
-            Err(error)
+        if answer == Answer::Response && head.response_mode == Some(ResponseMode::Unknown) {
+            let reply = Reply::invalid_response_mode();
+            return Ok(reject(environment, id, &Failure::invalid_response_mode(), reply));
+        }
+        self.expect(head).await?;
+        let read = self.reader.body(body, RUNTIME_RESPONSE_BYTES).await;
+        drop(permit);
+        match read {
+            Ok(whole) => Ok(accept(environment.answer(id, answer, outcome(whole), None))),
+            Err(ReadError::BodyTooLarge) => {
+                let failure = Failure::response_too_large(RUNTIME_RESPONSE_BYTES);
+                Ok(reject(environment, id, &failure, Reply::too_large(RUNTIME_RESPONSE_BYTES)))
+            }
+            Err(error) => {
+                reject(environment, id, &Failure::truncated(), Reply::accepted());
+                Err(error)
+            }
         }
     }
-}
 
-/// `POST /runtime/invocation/{id}/error`.
-pub(crate) async fn error(
-    environment: &Arc<Environment>,
-    reader: &mut Reader,
-    head: &Head,
-    body: &mut Body,
-    id: Option<RequestId>,
-) -> Result<Reply, ReadError> {
-    let (id, reading) = match begin(environment, head, id, Answer::Error) {
-        Ok(begun) => begun,
-        Err(refused) => return Ok(refused),
-    };
-    let read = reader.body(body, RUNTIME_RESPONSE_BYTES).await;
-    drop(reading);
-    match read {
-        Ok(whole) => {
-            let error = handler_error(whole.bytes, head.error_type.as_deref());
-            Ok(accept(environment.answer(id, Answer::Error, Outcome::Error(error), None)))
-        }
-        Err(ReadError::BodyTooLarge) => {
-            let failure = Failure::response_too_large(RUNTIME_RESPONSE_BYTES);
-            Ok(reject(environment, id, &failure, Reply::too_large(RUNTIME_RESPONSE_BYTES)))
-        }
-        Err(error) => {
-            reject(environment, id, &Failure::truncated(), Reply::accepted());
-            Err(error)
-        }
+    /// `POST /runtime/init/error`.
+    pub(super) async fn init_error(&mut self, head: &Head, body: &mut Body) -> Result<Reply, ReadError> {
+        // Only while the runtime initialises is the body read, and that has a limit of its own.
+        let environment = &self.environment;
+        let permit = match environment.begin_post(Input::InitErrorBegins) {
+            Ok(permit) => permit,
+            Err(refused) => return Ok(Reply::refused(refused)),
+        };
+        self.expect(head).await?;
+        let whole = match self.reader.body(body, RUNTIME_RESPONSE_BYTES).await {
+            Ok(whole) => whole,
+            Err(ReadError::BodyTooLarge) => return Ok(Reply::too_large(RUNTIME_RESPONSE_BYTES)),
+            Err(error) => return Err(error),
+        };
+        drop(permit);
+        let failure = Failure::posted(head.error_type.as_deref(), whole.bytes);
+        Ok(accept(environment.failed(Input::InitError, failure)))
     }
-}
 
-/// `POST /runtime/init/error`.
-pub(crate) async fn init_error(
-    environment: &Arc<Environment>,
-    reader: &mut Reader,
-    head: &Head,
-    body: &mut Body,
-) -> Result<Reply, ReadError> {
-    // Only a process that initialises gets as far as being read, and it has a limit of its own.
-    let whole = match reader.body(body, RUNTIME_RESPONSE_BYTES).await {
-        Ok(whole) => whole,
-        Err(ReadError::BodyTooLarge) => return Ok(Reply::too_large(RUNTIME_RESPONSE_BYTES)),
-        Err(error) => return Err(error),
-    };
-    let failure = Failure::posted(head.error_type.as_deref(), whole.bytes);
-    Ok(accept(environment.failed(Input::InitError, failure)))
-}
-
-/// Checks whose answer this is before any of it is read.
-fn begin<'a>(
-    environment: &'a Environment,
-    head: &Head,
-    id: Option<RequestId>,
-    answer: Answer,
-) -> Result<(RequestId, crate::environment::Reading<'a>), Reply> {
-    let id = id.ok_or_else(|| Reply::refused(NotAllowed::InvalidRequestId))?;
-    let reading = environment.begin_answer(id, answer).map_err(Reply::refused)?;
-    match head.invocation_id {
-        Some(attempt) if !attempt.is_some_and(|attempt| environment.is_attempt(attempt)) => {
-            Err(Reply::invalid_invocation_id())
+    /// Tells a client that waits for it to send its body.
+    async fn expect(&self, head: &Head) -> Result<(), ReadError> {
+        if head.expects_continue && self.reader.pending() == 0 {
+            let told = self.writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+            told.map_err(|_| ReadError::Closed)?;
         }
-        _ => Ok((id, reading)),
+        Ok(())
     }
 }
 
