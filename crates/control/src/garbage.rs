@@ -90,6 +90,7 @@ async fn remove(control: &Control, archive: Digest) -> Result<bool> {
     if control.retire.in_use(&archive) {
         return Ok(false);
     }
+    control.ledger.refresh(&control.functions).await?;
     let Some(_removal) = control.ledger.begin_removal(archive) else {
         return Ok(false);
     };

@@ -6,18 +6,23 @@ use rushlight_model::function::{FileSystem, Vpc};
 
 use crate::error::{Error, Result};
 
-/// The network configuration to keep: `None` where both lists are empty, which is how a function leaves its VPC.
-pub(super) fn vpc(given: &types::VpcConfig) -> Result<Option<Vpc>> {
+/// The network configuration to keep and show. Two empty lists take the function out of its VPC.
+pub(super) fn vpc(given: &types::VpcConfig) -> Result<Vpc> {
     let subnet_ids = given.subnet_ids.clone().unwrap_or_default();
     let security_group_ids = given.security_group_ids.clone().unwrap_or_default();
     if subnet_ids.is_empty() != security_group_ids.is_empty() {
         return Err(Error::invalid("SubnetIds and SecurityIds must coexist or be both empty list."));
     }
-    Ok((!subnet_ids.is_empty()).then_some(Vpc {
+    Ok(Vpc {
         subnet_ids,
         security_group_ids,
         ipv6_allowed_for_dual_stack: given.ipv6_allowed_for_dual_stack.unwrap_or_default(),
-    }))
+    })
+}
+
+/// Whether the function is in a VPC.
+pub(super) fn is_connected(vpc: Option<&Vpc>) -> bool {
+    vpc.is_some_and(|vpc| !vpc.subnet_ids.is_empty())
 }
 
 pub(super) fn file_systems(given: &[types::FileSystemConfig]) -> Vec<FileSystem> {
@@ -38,7 +43,7 @@ pub(super) fn file_systems(given: &[types::FileSystemConfig]) -> Vec<FileSystem>
 /// Refuses file systems without the network that they are reached through.
 pub(super) fn check_together(vpc: Option<&Vpc>, file_systems: &[FileSystem]) -> Result<()> {
     match file_systems.first() {
-        Some(file_system) if vpc.is_none() => Err(Error::invalid(format!(
+        Some(file_system) if !is_connected(vpc) => Err(Error::invalid(format!(
             "Function must be configured to execute in a VPC to reference access point {}. Please update the function \
              configuration to include VPC subnets and security groups.",
             file_system.arn
@@ -74,8 +79,10 @@ mod tests {
 
     #[test]
     fn a_vpc_has_both_lists_or_none() {
-        assert_eq!(vpc(&given(&[], &[])).unwrap(), None);
-        let kept = vpc(&given(&["subnet-1"], &["sg-1"])).unwrap().unwrap();
+        let out = vpc(&given(&[], &[])).unwrap();
+        assert!(!is_connected(Some(&out)) && !is_connected(None));
+        let kept = vpc(&given(&["subnet-1"], &["sg-1"])).unwrap();
+        assert!(is_connected(Some(&kept)));
         assert_eq!(kept.subnet_ids, ["subnet-1"]);
         assert!(!kept.ipv6_allowed_for_dual_stack);
         for half in [given(&["subnet-1"], &[]), given(&[], &["sg-1"])] {
@@ -94,7 +101,7 @@ mod tests {
             direct_s3_read: None,
         }];
         let vpc = vpc(&given(&["subnet-1"], &["sg-1"])).unwrap();
-        assert!(check_together(vpc.as_ref(), &file_systems).is_ok());
+        assert!(check_together(Some(&vpc), &file_systems).is_ok());
         assert!(check_together(None, &[]).is_ok());
         assert_eq!(
             check_together(None, &file_systems).unwrap_err().to_string(),

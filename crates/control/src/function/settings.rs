@@ -99,16 +99,17 @@ impl Settings {
     }
 
     fn apply_network(&self, configuration: &mut FunctionConfiguration) -> Result<()> {
-        if let Some(vpc) = &self.vpc {
-            configuration.vpc = network::vpc(vpc)?;
-            if let (None, None, Some(kept)) =
-                (&configuration.vpc, &self.file_systems, configuration.file_systems.first())
+        if let Some(given) = &self.vpc {
+            let vpc = network::vpc(given)?;
+            if let (None, Some(kept)) = (&self.file_systems, configuration.file_systems.first())
+                && !network::is_connected(Some(&vpc))
             {
                 return Err(Error::invalid(format!(
                     "Function VPC configuration cannot be removed with access point {} referenced.",
                     kept.arn
                 )));
             }
+            configuration.vpc = Some(vpc);
         }
         if let Some(file_systems) = &self.file_systems {
             configuration.file_systems = network::file_systems(file_systems);

@@ -160,13 +160,13 @@ async fn as_many_are_created_as_the_storage_holds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn hanging_up_does_not_cut_a_change_in_two() {
     let world = World::new().await;
-    for delay in 0..30_u64 {
+    for delay in 0..60_u64 {
         let name = format!("f{delay}");
-        let hung_up = std::time::Duration::from_micros(delay * 200);
+        let hung_up = std::time::Duration::from_micros(delay * 100);
         let _ = tokio::time::timeout(hung_up, world.create(new_function(&name))).await;
     }
     tokio::time::sleep(longer_than_pending()).await;
-    for delay in 0..30_u64 {
+    for delay in 0..60_u64 {
         let name = format!("f{delay}");
         if world.head(&name).await.is_some() {
             assert_eq!(world.settled(&name).await.state, Some(State::Active));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rushlight_store::Digest;
 
-use crate::world::{World, eventually, new_code, new_function, package};
+use crate::world::{World, archive, eventually, new_code, new_function, package};
 
 /// Longer than superseded code is kept.
 const LONG: Duration = Duration::from_hours(1);
@@ -99,4 +99,35 @@ async fn code_that_comes_back_stays() {
     })
     .await;
     assert!(world.blobs.contains(&first) && world.packages.path(&first).is_some());
+}
+
+/// What a killed server left without a name goes when it is old, and only then.
+#[tokio::test]
+async fn orphans_are_removed_at_the_next_start() {
+    let world = World::new().await;
+    world.created("f").await;
+    let (old, fresh) = (archive(&[("old", b"1")]), archive(&[("fresh", b"1")]));
+    for orphan in [&old, &fresh] {
+        world.blobs.put(orphan.clone()).await.unwrap();
+    }
+    world.age(&Digest::of(&old), LONG * 2);
+    world.age(&Digest::of(&package("1")), LONG * 2);
+    let world = world.restart().await;
+    eventually("the old orphan goes", || !world.blobs.contains(&Digest::of(&old))).await;
+    assert!(world.blobs.contains(&Digest::of(&fresh)));
+    assert!(world.blobs.contains(&Digest::of(&package("1"))));
+}
+
+/// Two functions with the same code, deleted and made again while code is removed all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn code_is_never_removed_from_under_a_function_that_just_came() {
+    let world = World::with_virtual_clock().await;
+    for round in 0..40 {
+        let name = format!("f{round}");
+        world.created(&name).await;
+        world.clock.advance(LONG).unwrap();
+        assert!(world.blobs.contains(&Digest::of(&package("1"))), "round {round}");
+        world.delete(&name, None).await.unwrap();
+        world.clock.advance(LONG).unwrap();
+    }
 }

@@ -300,7 +300,15 @@ async fn whole_structures_are_replaced_and_empty_ones_clear() {
     };
     let shown = world.update(clear).await.unwrap();
     assert_eq!(shown.environment.unwrap().variables, Some(Default::default()));
-    assert_eq!(shown.vpc_config, None);
+    assert_eq!(
+        shown.vpc_config,
+        Some(VpcConfigResponse {
+            subnet_ids: Some(Vec::new()),
+            security_group_ids: Some(Vec::new()),
+            vpc_id: Some(String::new()),
+            ipv6_allowed_for_dual_stack: Some(false),
+        })
+    );
     assert_eq!(shown.kms_key_arn, None);
     assert_eq!(shown.dead_letter_config, None);
     assert_eq!(shown.description.as_deref(), Some("x"));

@@ -162,6 +162,15 @@ impl World {
         tokio::time::timeout(PATIENCE, poll).await.unwrap()
     }
 
+    /// Makes the file of an archive look so much older.
+    pub(crate) fn age(&self, archive: &Digest, by: Duration) {
+        let name = archive.to_string();
+        let path = self.directory.path().join("blobs").join(&name[..2]).join(&name[2..4]).join(&name);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified - by).unwrap();
+    }
+
     pub(crate) async fn head(&self, name: &str) -> Option<Arc<FunctionHead>> {
         let key = head_key(ACCOUNT, REGION, name);
         self.functions.get(&key).await.unwrap().map(|entry| entry.value)
