@@ -44,12 +44,16 @@ class MockRuntimeApi:
         self.finished = threading.Event()
         self._lock = threading.Lock()
         self._connections = []
+        self._threads = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
+        """Ends all; to be called when the client is gone, so that what it sent is in."""
         self._listener.close()
+        for thread in self._threads:
+            thread.join(5)
         for connection in self._connections:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -65,7 +69,9 @@ class MockRuntimeApi:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _serve(self, connection):
         stream = connection.makefile("rb")

@@ -96,8 +96,8 @@ RESULTS = rows(
         "results.environment",
         env={"AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA": "1"},
     ),
-    Scenario("response refused", "results.ok", response_status=413),
-    Scenario("error refused", "errors.withMessage", response_status=403),
+    Scenario("response refused", "results.ok", response_status=413, watch=0.3),
+    Scenario("error refused", "errors.withMessage", response_status=403, watch=0.3),
 ]
 
 CALLBACKS = rows(
@@ -124,7 +124,7 @@ ERRORS = rows(
     "errors",
     """withMessage custom unnamed withoutMessage withCause nestedError circularError aggregate
     multiLine deleteCharacter noStack numericName looksLikeError text number object isNull
-    isUndefined rejects afterAwait synchronous hugeMessage recursion abort neverSettles
+    isUndefined rejects afterAwait synchronous recursion abort neverSettles
     neverSettlesAsync uncaughtInTimer unhandledRejection unhandledRejectionText uncaughtString
     errorEvent handledRejection""".split(),
 ) + [
@@ -133,6 +133,7 @@ ERRORS = rows(
         "errors.alternating",
         [event('{"fail":true}'), event('{"fail":false}'), event('{"fail":true}')],
     ),
+    Scenario("errors.hugeMessage", "errors.hugeMessage", watch=1),
     Scenario("exit 0", "errors.exit", [event('{"status":0}')]),
     Scenario("exit 7", "errors.exit", [event('{"status":7}')]),
     Scenario(

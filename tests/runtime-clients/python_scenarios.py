@@ -173,8 +173,8 @@ ERRORS = rows(
     Scenario("error, json logs, no message", "errors.without_message", env=JSON),
     Scenario("marshal error, json logs", "results.a_set", env=JSON),
     Scenario("handler in a file called bootstrap.py", "package.bootstrap.handler"),
-    Scenario("response refused", "results.ok", response_status=413),
-    Scenario("error refused", "errors.with_message", response_status=403),
+    Scenario("response refused", "results.ok", response_status=413, watch=0.5),
+    Scenario("error refused", "errors.with_message", response_status=403, watch=0.5),
     Scenario(
         "next refused",
         "results.ok",

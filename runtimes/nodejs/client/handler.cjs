@@ -82,19 +82,19 @@ async function loadByRequire(root, handler, load) {
   return checked(found, handler);
 }
 
-async function requireModule(root, folder, module, load) {
+async function requireModule(root, folder, module, { require, import: importFile }) {
   const file = path.resolve(root, folder, module);
   const required = (extension) =>
-    fs.existsSync(file + extension) ? load.require(file + extension) : undefined;
+    fs.existsSync(file + extension) ? require(file + extension) : undefined;
   const imported = (extension) =>
-    fs.existsSync(file + extension) ? load.import(file + extension) : undefined;
+    fs.existsSync(file + extension) ? importFile(file + extension) : undefined;
   const isModule = fs.existsSync(`${file}.js`) && packageSaysModule(path.dirname(file));
   return (
     required("") ||
     (isModule ? await imported(".js") : required(".js")) ||
     (await imported(".mjs")) ||
     required(".cjs") ||
-    load.require(load.require.resolve(module, { paths: [root, folder] }))
+    require(require.resolve(module, { paths: [root, folder] }))
   );
 }
 
@@ -133,16 +133,16 @@ async function loadByImport(root, handler, load) {
   return checked(named(app) || (isObject && "default" in app && named(app.default)), handler);
 }
 
-async function importModule(root, folder, module, load) {
+async function importModule(root, folder, module, { require, import: importFile }) {
   const file = path.resolve(root, folder, module);
   for (const extension of ["", ".js", ".mjs", ".cjs"]) {
-    const app = fs.existsSync(file + extension) ? await load.import(file + extension) : undefined;
+    const app = fs.existsSync(file + extension) ? await importFile(file + extension) : undefined;
     if (app) {
       return app;
     }
   }
   const paths = [root, path.join(root, folder)];
-  return load.require(load.require.resolve(module, { paths }));
+  return require(require.resolve(module, { paths }));
 }
 
 module.exports = { HIGH_WATER_MARK, STREAMING, loadByImport, loadByRequire, streamingOf };

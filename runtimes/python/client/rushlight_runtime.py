@@ -16,8 +16,9 @@ from rushlight_log import (
     configure_logging_when_imported,
     open_log_sink,
 )
-from rushlight_wire import Connection
+from rushlight_wire import Connection, ConnectionClosed
 
+_NEVER_REFUSED = 1024 * 1024
 _TRACING_CAUSE_LIMIT = 1024 * 1024
 _ERROR_TYPE = b"Lambda-Runtime-Function-Error-Type: "
 _USER_AGENT = b"User-Agent: rushlight-python/%d.%d.%d\r\n" % sys.version_info[:3]
@@ -35,12 +36,20 @@ class LambdaRuntimeClient:
 
     def __init__(self, address):
         self._connection = Connection(address)
+        self._next = self._connection.message(b"GET", b"invocation/next", _USER_AGENT)
+        self._is_next_asked = False
 
     def wait_next_invocation(self):
         """Blocks until there is an invocation; returns (headers, event's bytes)."""
-        status, headers, body = self._connection.request(
-            b"GET", b"invocation/next", _USER_AGENT
-        )
+        if self._is_next_asked:
+            self._is_next_asked = False
+            try:
+                status, headers, body = self._connection.answer()
+            except ConnectionClosed:
+                self._connection.close()
+                return self.wait_next_invocation()
+        else:
+            status, headers, body = self._connection.exchange(self._next)
         if status != 200:
             _complain("Failed to get next invocation", status, body)
             raise RuntimeError("Failed to get next")
@@ -86,9 +95,14 @@ class LambdaRuntimeClient:
         if invocation_id is not None:
             fields += b"Lambda-Runtime-Invocation-Id: %s\r\n" % invocation_id.encode()
         path = b"invocation/" + invoke_id.encode() + action
-        status, _, answer = self._connection.request(
-            b"POST", path, _USER_AGENT + fields, body
+        message = self._connection.message(b"POST", path, _USER_AGENT + fields, body)
+        # Nothing happens between an answer and the wait for the next event: both leave in
+        # one segment, unless the answer is so large that it may be refused.
+        asks = len(body) <= _NEVER_REFUSED
+        status, _, answer = self._connection.exchange(
+            message + self._next if asks else message
         )
+        self._is_next_asked = asks and self._connection.is_open
         if 200 <= status < 300:
             return True
         _complain("Failed to post handler success response", status, answer)
@@ -100,7 +114,8 @@ class LambdaRuntimeClient:
         if payload is not None:
             fields += _ERROR_TYPE + kind.encode("utf-8") + b"\r\n"
             body = to_json(payload).encode("utf-8")
-        status, _, answer = self._connection.request(method, path, fields, body)
+        message = self._connection.message(method, path, fields, body)
+        status, _, answer = self._connection.exchange(message)
         if status != expected:
             endpoint = "/2018-06-01/runtime/" + path.decode()
             raise LambdaRuntimeClientError(endpoint, status, answer)

@@ -30,30 +30,37 @@ class Connection:
         self._socket = None
         self._pending = b""
 
-    def request(self, method, path, fields=b"", body=None):
-        """Sends one request; returns (status, {lower-case name: value}, body).
-
-        `fields` are finished header lines. A connection that the server closed while it
-        was idle is replaced once.
-        """
-        message = method + b" " + _PREFIX + path + self._host_field + fields
+    def message(self, method, path, fields=b"", body=None):
+        """The bytes of a request; `fields` are finished header lines."""
+        head = method + b" " + _PREFIX + path + self._host_field + fields
         if body is None:
-            message += b"\r\n"
-        else:
-            message += b"Content-Length: %d\r\n\r\n" % len(body) + body
+            return head + b"\r\n"
+        return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+    def exchange(self, message):
+        """Sends bytes of one or more requests; returns the first one's answer.
+
+        An answer is (status, {lower-case name: value}, body). A connection that the server
+        closed while it was idle is replaced once.
+        """
         fresh = self._socket is None
         if fresh:
             self._connect()
         try:
             self._socket.sendall(message)
-            return self._read_answer()
+            return self.answer()
         except (ConnectionClosed, BrokenPipeError, ConnectionResetError) as error:
             self.close()
             if fresh or not getattr(error, "reusable", True):
                 raise
         self._connect()
         self._socket.sendall(message)
-        return self._read_answer()
+        return self.answer()
+
+    @property
+    def is_open(self):
+        """Whether further answers can come."""
+        return self._socket is not None
 
     def close(self):
         """Drops the connection; the next request makes a new one."""
@@ -76,7 +83,8 @@ class Connection:
             raise ConnectionClosed(reusable)
         return data
 
-    def _read_answer(self):
+    def answer(self):
+        """Reads the next answer that is due."""
         data = self._pending or self._receive(reusable=True)
         while True:
             end = data.find(b"\r\n\r\n")
