@@ -171,7 +171,7 @@ impl Control {
                 Retirement::Superseded { incarnation: &head.incarnation, generation: head.latest.generation };
             self.retire.retire(&head.id, retirement);
         }
-        tracing::info!(function = %head.id.arn(), generation = head.latest.generation, failed = failure.is_some(),
+        tracing::debug!(function = %head.id.arn(), generation = head.latest.generation, failed = failure.is_some(),
             "function.settled");
         Ok(())
     }
