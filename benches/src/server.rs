@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rushlight_auth::Profile;
+use rushlight_auth::{AccessKey, Profile};
 use serde_json::{Value, json};
 
 use crate::function::{Function, MEMORY_MB};
@@ -18,8 +18,8 @@ use crate::process::{Tree, end};
 use crate::request::{Caller, Repeated};
 use crate::settings::Settings;
 
-/// What the functions are invoked with, and answer.
-pub const EVENT: &[u8] = br#"{"message":"hello echo"}"#;
+/// What the functions are invoked with, and answer. A string, since languages differ in the blanks of an object.
+pub const EVENT: &[u8] = br#""24 bytes both ways, 24 B""#;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -66,7 +66,7 @@ impl Server {
         let before = Instant::now();
         let child = command.spawn().with_context(|| format!("starting {}", settings.server.display()))?;
         // The key is the server's to make; until it has, there is none to sign with.
-        let key = rushlight_auth::AccessKey::new("", "");
+        let key = AccessKey::new("", "");
         let mut server = Self { child, caller: Caller { address, key }, log, started_in: Duration::ZERO };
         server.wait_for_answer(&data.join("credentials")).await.with_context(|| server.end_of_log())?;
         server.started_in = before.elapsed();
@@ -75,20 +75,20 @@ impl Server {
 
     async fn wait_for_answer(&mut self, credentials: &Path) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        let mut connection = loop {
-            if let Ok(connection) = Connection::open(self.caller.address).await {
-                break connection;
+        // The port may be open before the server has made its key.
+        let (mut connection, key) = loop {
+            if let (Ok(connection), Some(key)) =
+                (Connection::open(self.caller.address).await, key_in(credentials))
+            {
+                break (connection, key);
             }
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}");
             }
-            ensure!(Instant::now() < deadline, "the server does not listen");
+            ensure!(Instant::now() < deadline, "the server does not listen, or has written no credentials");
             tokio::time::sleep(Duration::from_micros(200)).await;
         };
-        let text =
-            fs::read_to_string(credentials).with_context(|| format!("reading {}", credentials.display()))?;
-        let profile = Profile::parse(&text)?.into_iter().next().context("the credentials hold no key")?;
-        self.caller.key = profile.access_key;
+        self.caller.key = key;
         let request = self.caller.request("GET", "/2016-08-19/account-settings", b"")?;
         let answer = connection.exchange(&request).await?;
         ensure!(answer.status == 200, "the server answered {}", answer.text());
@@ -196,6 +196,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         end(&mut self.child, Duration::from_secs(40));
     }
+}
+
+fn key_in(credentials: &Path) -> Option<AccessKey> {
+    let text = fs::read_to_string(credentials).ok()?;
+    Some(Profile::parse(&text).ok()?.into_iter().next()?.access_key)
 }
 
 /// The port is free again when the server gets it; nothing else asks for that very one in between.
