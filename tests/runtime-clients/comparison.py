@@ -8,7 +8,7 @@ import json
 import re
 import struct
 
-from mock_runtime_api import decode_trailer
+from mock_runtime_api import NEXT, decode_trailer
 
 COMPARED_HEADERS = (
     "content-type",
@@ -24,14 +24,18 @@ THREAD = re.compile(r"Thread-\d+")
 CLIENT_CLASS = re.compile(r"\b(?:awslambdaric|rushlight)[\w.]*\.(?=\w+Error)")
 
 
-def comparable(observation, clients):
+def comparable(observation, scenario, clients):
     """A plain value: equal for clients that behave the same.
 
     `clients` are the folders of the clients' own files.
     """
     text = Normalizer(clients)
     return {
-        "requests": [request(item, text) for item in observation.requests],
+        "requests": [
+            request(item, text)
+            for item in observation.requests
+            if scenario.compares_next or item.path != NEXT
+        ],
         "stdout": text(observation.stdout.decode("utf-8", "backslashreplace")),
         "stderr": text(observation.stderr.decode("utf-8", "backslashreplace")),
         "frames": frames(observation.frames, text),

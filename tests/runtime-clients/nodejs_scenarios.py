@@ -244,11 +244,17 @@ LEVELS = [
 
 STREAMING = rows(
     "streaming",
-    """ok endWithData empty contentType lateContentType objects http pipeline pipe large
-    errorBefore errorMidway errorAfterEnd textError notAsync returnsValue
+    """ok endWithData empty contentType objects http pipeline pipe large returnsValue
     highWaterMark properties uncaught waitsNot marked""".split(),
     events=TWICE,
     watch=0.1,
+) + rows(
+    "streaming",
+    "lateContentType errorBefore errorMidway errorAfterEnd textError notAsync".split(),
+    events=TWICE,
+    watch=0.1,
+    # AWS' client does not wait for a failed stream to end before it asks for more.
+    compares_next=False,
 ) + rows("streaming", ["notFinished"], hangs=True)
 
 LOGGED_ERRORS = [

@@ -173,8 +173,13 @@ ERRORS = rows(
     Scenario("error, json logs, no message", "errors.without_message", env=JSON),
     Scenario("marshal error, json logs", "results.a_set", env=JSON),
     Scenario("handler in a file called bootstrap.py", "package.bootstrap.handler"),
-    Scenario("response refused", "results.ok", response_status=413, watch=0.5),
-    Scenario("error refused", "errors.with_message", response_status=403, watch=0.5),
+    # Ours sends the next request along with the answer, theirs ends before it gets there.
+    Scenario(
+        "response refused", "results.ok", response_status=413, watch=0.5, compares_next=False
+    ),
+    Scenario(
+        "error refused", "errors.with_message", response_status=403, watch=0.5, compares_next=False
+    ),
     Scenario(
         "next refused",
         "results.ok",

@@ -54,6 +54,8 @@ class Scenario:
     watch: float = 0
     # Whether the invocation is one that never ends.
     hangs: bool = False
+    # Whether it matters when, and whether, the next event is asked for.
+    compares_next: bool = True
     # Why AWS' client is not followed; then `expected` states what ours does instead.
     difference: str = ""
     expected: object = None

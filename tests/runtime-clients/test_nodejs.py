@@ -27,7 +27,7 @@ def environment(version):
 def ours(version, item):
     command = [INTERPRETERS[version], *FLAGS, os.path.join(OURS_NODEJS, "index.mjs")]
     seen = observe(command, TASK_ROOT, item, environment(version))
-    return comparable(seen, [OURS_NODEJS])
+    return comparable(seen, item, [OURS_NODEJS])
 
 
 def theirs(version, item):
@@ -36,7 +36,7 @@ def theirs(version, item):
         pytest.skip("aws-lambda-ric for Node.js %s could not be built" % version)
     command = [INTERPRETERS[version], *FLAGS, module]
     seen = observe(command, TASK_ROOT, item, environment(version))
-    return comparable(seen, [os.path.dirname(module)])
+    return comparable(seen, item, [os.path.dirname(module)])
 
 
 @pytest.mark.parametrize("version, item", ROWS)

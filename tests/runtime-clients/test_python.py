@@ -29,7 +29,7 @@ def environment(version):
 def ours(version, item):
     command = [INTERPRETERS[version], os.path.join(OURS_PYTHON, "bootstrap.py")]
     seen = observe(command, TASK_ROOT, item, environment(version))
-    return comparable(seen, [OURS_PYTHON])
+    return comparable(seen, item, [OURS_PYTHON])
 
 
 def theirs(version, item):
@@ -39,7 +39,7 @@ def theirs(version, item):
     starter = os.path.join(HERE, "aws_python.py")
     command = [INTERPRETERS[version], starter, packages]
     seen = observe(command, TASK_ROOT, item, environment(version))
-    return comparable(seen, [packages, starter])
+    return comparable(seen, item, [packages, starter])
 
 
 @pytest.mark.parametrize("version, item", ROWS)
