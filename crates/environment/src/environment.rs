@@ -75,7 +75,13 @@ pub(crate) struct State {
     pub(crate) pipes: Option<Arc<Pipes>>,
     /// Memory for the head of the next event.
     head: Vec<u8>,
+    /// The processes may use more CPU than the function's share, because they initialise.
+    cpu_lent: bool,
 }
+
+/// CPUs that an initialisation may use, however small the function. AWS does not say how much it lends, only that
+/// initialisation is faster than the function's share would allow.
+const INIT_CPUS: f64 = 1.0;
 
 /// The invocation that is being served.
 struct Served {
@@ -151,6 +157,7 @@ impl Environment {
                 watched_until: None,
                 pipes: None,
                 head: Vec::with_capacity(512),
+                cpu_lent: false,
             }),
             owner,
             attempts: Attempts::new(),
@@ -249,6 +256,15 @@ impl Environment {
         let _ = ended.wait_for(|ended| *ended).await;
     }
 
+    /// Lends CPU to the initialisation that is about to begin, until the runtime first asks for an event.
+    pub(crate) fn lend_cpu(&self) {
+        let share = self.config.configuration.cpus();
+        if share < INIT_CPUS {
+            self.sandbox.limit_cpus(INIT_CPUS);
+            self.state.lock().cpu_lent = true;
+        }
+    }
+
     /// Takes an input that carries nothing.
     pub(crate) fn input(self: &Arc<Self>, input: Input) -> Result<(), NotAllowed> {
         let effects = self.step(&mut self.state.lock(), input)?;
@@ -261,7 +277,11 @@ impl Environment {
         let mut state = self.state.lock();
         let effects = self.step(&mut state, Input::Next)?;
         let former = state.waiter.replace(waiter.clone());
+        let cpu_lent = std::mem::take(&mut state.cpu_lent);
         drop(state);
+        if cpu_lent {
+            self.sandbox.limit_cpus(self.config.configuration.cpus());
+        }
         if let Some(former) = former.filter(|former| !Arc::ptr_eq(former, waiter)) {
             former.withdraw();
         }

@@ -81,6 +81,12 @@ impl Reader {
         self.buffer.len()
     }
 
+    /// Whether the whole head of a request for the next event is among what has arrived.
+    pub(crate) fn next_is_pending(&self) -> bool {
+        self.buffer.starts_with(b"GET /2018-06-01/runtime/invocation/next ")
+            && find(&self.buffer, b"\r\n\r\n").is_some()
+    }
+
     /// Reads what arrives next; the number of bytes, zero at the end. Cancel-safe.
     pub(crate) async fn fill(&mut self) -> Result<usize, ReadError> {
         self.buffer.reserve(PIECE.min(1024));

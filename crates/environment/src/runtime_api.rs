@@ -34,12 +34,15 @@ struct Connection {
     environment: Arc<Environment>,
     reader: Reader,
     writer: Arc<Waiter>,
+    /// An answer that is held back until the next request, which has arrived, is answered too.
+    held: &'static [u8],
 }
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(environment: Arc<Environment>, stream: TcpStream) {
     let (read, write) = stream.into_split();
-    let mut connection = Connection { environment, reader: Reader::new(read), writer: Waiter::new(write) };
+    let mut connection =
+        Connection { environment, reader: Reader::new(read), writer: Waiter::new(write), held: b"" };
     while connection.request().await.is_ok() {}
 }
 
@@ -77,8 +80,9 @@ impl Connection {
 
     /// Waits until the event is written.
     async fn next(&mut self) -> Result<(), Close> {
-        self.writer.arm();
+        self.writer.arm(std::mem::take(&mut self.held));
         if let Err(refused) = self.environment.next(&self.writer) {
+            self.writer.write_all(self.writer.take_first()).await?;
             return Ok(self.writer.write_all(Reply::refused(refused).bytes()).await?);
         }
         loop {
@@ -90,7 +94,10 @@ impl Connection {
                     self.writer.write_all(&head).await?;
                     return Ok(self.writer.write_all(&payload).await?);
                 }
-                Event::Withdrawn => return Err(Close),
+                Event::Withdrawn => {
+                    self.writer.write_all(self.writer.take_first()).await?;
+                    return Err(Close);
+                }
                 Event::Awaited => {}
             }
             // Both branches are cancel-safe.
@@ -127,6 +134,13 @@ impl Connection {
                 return Err(Close);
             }
             self.discard(body).await?;
+        }
+        if let Some(bytes) = reply.as_accepted()
+            && !head.closes
+            && self.reader.next_is_pending()
+        {
+            self.held = bytes;
+            return Ok(());
         }
         Ok(self.writer.write_all(reply.bytes()).await?)
     }

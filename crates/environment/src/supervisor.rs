@@ -142,6 +142,7 @@ fn log_error(environment: &Environment, operation: &str, result: Result<(), Erro
 async fn spawn(environment: &Arc<Environment>) -> Result<Process, Failure> {
     let command = command(environment)?;
     let program = command.program.display().to_string();
+    environment.lend_cpu();
     let spawned = environment.sandbox.spawn(command).await.map_err(|error| match error {
         Error::Execute { source, .. } => not_executed(environment, &program, &source),
         other => {

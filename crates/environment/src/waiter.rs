@@ -23,6 +23,9 @@ pub(crate) struct Waiter {
 #[derive(Debug, Default)]
 struct State {
     event: Event,
+    /// An answer that was held back because the next request had already arrived with the one that it answers: it
+    /// goes out in one piece with the event, so that the runtime is woken once and not twice.
+    first: &'static [u8],
     /// The connection's task waits for nothing but the event.
     wake: bool,
 }
@@ -46,38 +49,54 @@ impl Waiter {
         Arc::new(Self { half, state: Mutex::default(), changed: Notify::new() })
     }
 
-    /// Begins to wait for an event.
-    pub(crate) fn arm(&self) {
-        *self.state.lock() = State::default();
+    /// Begins to wait for an event, before which `first` is to be written.
+    pub(crate) fn arm(&self, first: &'static [u8]) {
+        *self.state.lock() = State { first, ..State::default() };
     }
 
     /// Writes the event or leaves it to the connection's task.
     pub(crate) fn hand_over(&self, head: &[u8], payload: Bytes) {
         // The lock is held while writing: the answer may be here before this thread has noted that it wrote.
         let mut state = self.state.lock();
-        let total = head.len() + payload.len();
-        let mut written = 0;
-        while written < total {
-            let head = head.get(written..).unwrap_or_default();
-            let body = &payload[written.saturating_sub(total - payload.len())..];
-            match self.half.try_write_vectored(&[IoSlice::new(head), IoSlice::new(body)]) {
-                Ok(length) if length > 0 => written += length,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                // The task finds out whether the socket is full or broken.
-                _ => break,
-            }
-        }
-        if written == total {
+        let parts = [std::mem::take(&mut state.first), head, &payload];
+        let written = self.try_write(parts);
+        let first_and_head = parts[0].len() + head.len();
+        if written == first_and_head + payload.len() {
             state.event = Event::Written;
         } else {
-            let into_payload = written.saturating_sub(total - payload.len());
-            let head = Bytes::copy_from_slice(head.get(written..).unwrap_or_default());
-            state.event = Event::Rest(head, payload.slice(into_payload..));
+            let rest: Vec<u8> = parts[0].iter().chain(head).skip(written).copied().collect();
+            let rest_of_payload = payload.slice(written.saturating_sub(first_and_head)..);
+            state.event = Event::Rest(rest.into(), rest_of_payload);
             state.wake = true;
         }
         if state.wake {
             self.changed.notify_one();
         }
+    }
+
+    /// Writes as much as the socket takes at once; whether it is full or broken, the connection's task finds out.
+    fn try_write(&self, parts: [&[u8]; 3]) -> usize {
+        let mut slices = parts.map(IoSlice::new);
+        let mut left = &mut slices[..];
+        let mut written = 0;
+        // Empty slices at the front are nothing to write.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match self.half.try_write_vectored(left) {
+                Ok(length) if length > 0 => {
+                    written += length;
+                    IoSlice::advance_slices(&mut left, length);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                _ => break,
+            }
+        }
+        written
+    }
+
+    /// What was to be written before the event, if the event will not come.
+    pub(crate) fn take_first(&self) -> &'static [u8] {
+        std::mem::take(&mut self.state.lock().first)
     }
 
     /// Another connection asks for the event now.

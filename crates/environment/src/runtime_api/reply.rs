@@ -119,6 +119,14 @@ impl Reply {
         self.body_was_read
     }
 
+    /// What is to be written, if it is the answer to everything that went well.
+    pub(crate) fn as_accepted(&self) -> Option<&'static [u8]> {
+        match self.bytes {
+            Cow::Borrowed(bytes) => Some(bytes),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// What is to be written.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
