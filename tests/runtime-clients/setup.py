@@ -19,8 +19,7 @@ from interpreters import (
 )
 
 AWSLAMBDARIC = "awslambdaric==4.2.2"
-# The line of `aws-lambda-ric`, a version of Node.js that it is for, and the steps that
-# build its addon.
+# The release of each line of `aws-lambda-ric`, and a version of Node.js that it is for.
 NODEJS_CLIENTS = {"3.3.0": "20", "4.0.2": "24"}
 BUILD_TOOLS = ("cmake", "autoconf", "automake", "libtoolize", "make", "g++")
 missing = []
@@ -69,18 +68,12 @@ def build_nodejs_client(release):
     private_package(folder)
     run(["npm", "install", "--ignore-scripts", "aws-lambda-ric@" + release], folder)
     package = os.path.join(folder, "node_modules", "aws-lambda-ric")
-    headers = "/usr" if os.path.exists("/usr/include/node/node_version.h") else ""
-    variables = {
-        **os.environ,
-        "npm_config_nodedir": headers,
-        "PATH": os.path.join(folder, "node_modules", ".bin") + os.pathsep + os.environ["PATH"],
-    }
+    path = os.path.join(folder, "node_modules", ".bin") + os.pathsep + os.environ["PATH"]
+    variables = {**os.environ, "PATH": path}
+    if os.path.exists("/usr/include/node/node_version.h"):
+        variables["npm_config_nodedir"] = "/usr"
     for step in ("preinstall", "postinstall"):
-        script = os.path.join("scripts", step + ".sh")
-        if step == "postinstall" and release.startswith("3."):
-            # This line of the client builds its addon by npm's own step in between.
-            run(["node-gyp", "rebuild"], package, variables)
-        run(["sh", script], package, variables)
+        run(["sh", os.path.join("scripts", step + ".sh")], package, variables)
 
 
 def private_package(folder):
