@@ -1,0 +1,265 @@
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+import golden as golden_files
+import leftovers
+import packages
+import server as rushlight
+from server import ROLE, Server, unique, wait_until
+
+ROOT = os.geteuid() == 0
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write the files in golden/ anew")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("root") and not ROOT:
+        pytest.skip("needs root")
+
+
+@pytest.fixture(scope="session")
+def golden(request):
+    return golden_files.Golden(request.config.getoption("--update-golden"))
+
+
+# Servers. Each has a data directory of its own, and after it was stopped nothing of it may be left on the machine.
+
+
+@pytest.fixture(scope="session")
+def directories():
+    """Makes directories for servers; at the end of the session checks the machine and removes them."""
+    base = pathlib.Path(tempfile.mkdtemp(prefix="rushlight-tests-"))
+    base.chmod(0o755)
+    before = {"interfaces": leftovers.interfaces(), "tables": leftovers.tables()}
+    count = 0
+
+    def make():
+        nonlocal count
+        count += 1
+        directory = base / f"server-{count}"
+        directory.mkdir()
+        return directory
+
+    yield make
+    assert_nothing_left(base)
+    shutil.rmtree(base)
+    # Other programs on the machine may come and go; names that Rushlight gives may not be left.
+    left = {name for name in leftovers.interfaces() - before["interfaces"] if name.startswith("rushlight")}
+    assert not left and not leftovers.tables() - before["tables"]
+
+
+def assert_nothing_left(directory):
+    nothing = {"processes": [], "mounts": [], "loop devices": []}
+
+    def left():
+        found = leftovers.all_of(directory)
+        return None if found == nothing else found
+
+    try:
+        wait_until(lambda: left() is None, timeout=10, what="that nothing is left")
+    except AssertionError:
+        assert left() == nothing
+
+
+class Watched(Server):
+    """A server that is held against what it leaves behind each time it is stopped."""
+
+    def start(self, timeout=60):
+        self._groups = leftovers.cgroups()
+        return super().start(timeout)
+
+    def stop(self, *arguments, **options):
+        if self.process is None:
+            return None
+        children = leftovers.children_of(self.process.pid)
+        groups = {path for path in leftovers.cgroups() - self._groups if self._owns(path, children)}
+        status = super().stop(*arguments, **options)
+        wait_until(lambda: not leftovers.alive(children), timeout=10, what="that all processes of the server end")
+        wait_until(lambda: not [path for path in groups if os.path.exists(path)], 10, what="that its control groups go")
+        return status
+
+    def kill(self):
+        """kill -9: what the kernel does not clean up by itself is for the next start to remove."""
+        Server.stop(self, 9)
+
+    def _owns(self, path, children):
+        """Whether a control group is this server's: other servers may run beside it."""
+        pids = {pid for pid, _ in children} | {self.process.pid}
+        for directory, _, _ in os.walk(path):
+            try:
+                if pids & {int(line) for line in pathlib.Path(directory, "cgroup.procs").read_text().split()}:
+                    return True
+            except OSError:
+                continue
+        return False
+
+
+@pytest.fixture(scope="session")
+def serve(directories):
+    """Starts a server with these flags. The caller stops it, or the end of the session does."""
+    started = []
+
+    def start(*flags, directory=None, **options):
+        instance = Watched(directory or directories(), *flags, **options)
+        started.append(instance)
+        return instance.start()
+
+    yield start
+    for instance in started:
+        if instance.process is not None:
+            instance.stop()
+
+
+ISOLATION = "sandbox" if ROOT else "rootless"
+
+
+@pytest.fixture(scope="session")
+def server(serve):
+    """The enforcing server that most tests share."""
+    instance = serve("--isolation", ISOLATION, "--auth", "enforce")
+    yield instance
+    assert instance.running(), f"the server died\n{instance.log_tail()}"
+    # Tests offend, the server must not panic.
+    assert "panicked" not in instance.log.read_text(errors="replace"), instance.log_tail(200)
+    assert instance.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def permissive(serve):
+    instance = serve("--isolation", "none", "--auth", "permissive")
+    yield instance
+    instance.stop()
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    return server.client()
+
+
+@pytest.fixture(scope="session")
+def unchecked(server):
+    """A client that sends what it is told without checking it first."""
+    return server.client(validate=False)
+
+
+@pytest.fixture(scope="session")
+def machine():
+    return rushlight.runtimes()
+
+
+def _first(machine, prefix):
+    found = [name for name, listing in machine.items() if name.startswith(prefix) and listing["status"] == "found"]
+    # Deprecated identifiers still run, but new ones are what users choose.
+    supported = [name for name in found if name not in ("nodejs16.x", "nodejs18.x", "python3.8", "python3.9", "python3.10")]
+    if not found:
+        pytest.skip(f"no {prefix} interpreter on this machine")
+    return (supported or found)[0]
+
+
+@pytest.fixture(scope="session")
+def python_runtime(machine):
+    return _first(machine, "python")
+
+
+@pytest.fixture(scope="session")
+def node_runtime(machine):
+    return _first(machine, "nodejs")
+
+
+class Deployer:
+    """Creates functions and removes them again."""
+
+    def __init__(self, server, python_runtime):
+        self.server = server
+        self.client = server.client()
+        self.python_runtime = python_runtime
+        self.names = []
+
+    def __call__(self, package=None, *, name=None, client=None, wait=True, runtime=None, handler="index.handler", **settings):
+        client = client or self.client
+        name = name or unique("test")
+        settings.setdefault("Role", ROLE)
+        client.create_function(
+            FunctionName=name,
+            Runtime=runtime or self.python_runtime,
+            Handler=handler,
+            Code={"ZipFile": packages.probe() if package is None else package},
+            **settings,
+        )
+        self.names.append((client, name))
+        if wait:
+            self.wait(name, client)
+        return name
+
+    def wait(self, name, client=None):
+        client = client or self.client
+
+        def settled():
+            configuration = client.get_function_configuration(FunctionName=name)
+            return configuration["State"] != "Pending" and configuration.get("LastUpdateStatus") != "InProgress"
+
+        wait_until(settled, what=f"that {name} is active")
+
+    def remove(self):
+        if not self.server.running():
+            return
+        for client, name in self.names:
+            try:
+                client.delete_function(FunctionName=name)
+            except client.exceptions.ResourceNotFoundException:
+                pass
+
+
+@pytest.fixture(scope="module")
+def deploy(server, python_runtime):
+    deployer = Deployer(server, python_runtime)
+    yield deployer
+    deployer.remove()
+
+
+@pytest.fixture(scope="session")
+def deployer(python_runtime):
+    """A deployer for another server than the shared one."""
+    return lambda instance: Deployer(instance, python_runtime)
+
+
+@pytest.fixture(scope="module")
+def probe(deploy):
+    """Calls a deployed functions/probe.py: probe("echo", ...) returns what it returned."""
+    return Probe(deploy.client, deploy(Timeout=30, MemorySize=256))
+
+
+class Probe:
+    def __init__(self, client, name):
+        self.client = client
+        self.name = name
+
+    def answer(self, action, **event):
+        return self.client.invoke(FunctionName=self.name, Payload=json.dumps({"do": action} | event), LogType="Tail")
+
+    def __call__(self, action, **event):
+        answer = self.answer(action, **event)
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
+
+@pytest.fixture(scope="session")
+def unprivileged():
+    """An account without privileges, to run a server as."""
+    if not ROOT:
+        return None
+    try:
+        done = subprocess.run(["id", "-u", "nobody"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("there is no user nobody")
+    return int(done.stdout)

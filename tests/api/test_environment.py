@@ -1,0 +1,160 @@
+"""What a function finds around it: variables, paths, user, limits."""
+
+import json
+import re
+
+import pytest
+
+import packages
+from server import REGION
+
+
+def payload(answer):
+    return json.loads(answer["Payload"].read())
+
+
+# Set by Lambda for every function.
+EXPECTED = {
+    "_HANDLER": "index.handler",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "192",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "LAMBDA_RUNTIME_DIR": "/var/runtime",
+    "TZ": ":UTC",
+    "LANG": "en_US.UTF-8",
+    "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+}
+LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+
+
+def test_variables(deploy, client, python_runtime):
+    name = deploy(MemorySize=192, Environment={"Variables": {"MINE": "1", "LITERAL": "$PATH"}})
+    answer = client.invoke(FunctionName=name, Payload=b'{"do": "environment"}')
+    variables = payload(answer)
+    for variable, value in EXPECTED.items():
+        assert variables.get(variable) == value, variable
+    assert variables["AWS_LAMBDA_FUNCTION_NAME"] == name
+    assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{name}"
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", variables["AWS_LAMBDA_LOG_STREAM_NAME"])
+    assert variables["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{python_runtime}"
+    assert re.fullmatch(r"[^:]+:\d+", variables["AWS_LAMBDA_RUNTIME_API"])
+    assert variables["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+    assert variables["LD_LIBRARY_PATH"] == LIBRARIES
+    assert (variables["MINE"], variables["LITERAL"]) == ("1", "$PATH")
+    assert variables["_X_AMZN_TRACE_ID"].startswith("Root=1-")
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        assert variables[variable]
+    assert "_LAMBDA_TELEMETRY_LOG_FD" not in variables
+    # Nothing of the server's own environment comes along.
+    assert not [variable for variable in variables if variable.startswith("RUSHLIGHT")]
+    assert "HOME" not in variables or not variables["HOME"].startswith("/root")
+
+
+def test_variables_of_a_custom_runtime(deploy, client):
+    script = (
+        "#!/usr/bin/env python3\n"
+        "import http.client, json, os\n"
+        "api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])\n"
+        "while True:\n"
+        "    api.request('GET', '/2018-06-01/runtime/invocation/next')\n"
+        "    answer = api.getresponse(); answer.read()\n"
+        "    request_id = answer.headers['Lambda-Runtime-Aws-Request-Id']\n"
+        "    api.request('POST', f'/2018-06-01/runtime/invocation/{request_id}/response', json.dumps(dict(os.environ)))\n"
+        "    api.getresponse().read()\n"
+    )
+    name = deploy(packages.bootstrap(script), runtime="provided.al2023", handler="anything.goes")
+    variables = payload(client.invoke(FunctionName=name))
+    assert variables["_HANDLER"] == "anything.goes"
+    assert "AWS_EXECUTION_ENV" not in variables and "_X_AMZN_TRACE_ID" not in variables
+    assert variables["AWS_LAMBDA_FUNCTION_NAME"] == name
+
+
+def test_json_logging_variables(deploy, client):
+    name = deploy(LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "INFO", "LogGroup": "/own"})
+    variables = payload(client.invoke(FunctionName=name, Payload=b'{"do": "environment"}'))
+    assert variables["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
+    assert variables["AWS_LAMBDA_LOG_LEVEL"] == "DEBUG"
+    assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == "/own"
+
+
+def test_place(probe):
+    place = probe("place")
+    assert place["cwd"] == "/var/task"
+    assert place["uid"] != 0 and place["gid"] != 0
+    assert place["task"] == "0o40755" and place["tmp"] == "0o41777"
+    assert place["opt"]
+    assert int(place["capabilities"], 16) == 0
+    assert place["no_new_privs"].strip() == "1"
+    assert place["seccomp"].strip() == "2"
+    # A process sees its own environment's processes and no others.
+    assert len(place["processes"]) < 10
+
+
+def test_user_name(probe, server):
+    if "sandbox" in server.flags:
+        assert probe("place")["user"] == "sbx_user1051"
+
+
+def test_limits(probe):
+    limits = probe("limits")
+    assert limits["RLIMIT_NOFILE"] == [1024, 1024]
+
+
+def test_read_only_but_for_tmp(probe):
+    for path in ("/var/task/x", "/opt/x", "/var/runtime/x", "/usr/x", "/etc/x", "/x", "/home/x"):
+        attempt = probe("attempt", code=f"open({path!r}, 'w')")
+        assert "refused" in attempt, path
+    assert "done" in probe("attempt", code="open('/tmp/x', 'w').write('y')")
+    assert "refused" in probe("attempt", code="os.chmod('/var/task/index.py', 0o777)")
+
+
+def test_tmp_has_its_size(deploy, client):
+    name = deploy(EphemeralStorage={"Size": 512}, MemorySize=256, Timeout=120)
+
+    def fill(megabytes):
+        event = {"do": "fill", "path": "/tmp/ballast", "bytes": megabytes << 20}
+        answer = client.invoke(FunctionName=name, Payload=json.dumps(event))
+        result = payload(answer)
+        assert "FunctionError" not in answer, result
+        return result
+
+    # More than the memory of the function: /tmp does not count as memory.
+    assert fill(460) is None
+    assert fill(530) in (28, 122)
+    assert fill(100) is None
+
+
+def test_the_file_that_was_deployed(deploy, client):
+    files = {
+        "index.py": "import os\ndef handler(event, context):\n"
+        "    return sorted(os.path.join(base, file) for base, _, files in os.walk('/var/task') for file in files)\n",
+        "data/deep/er/file.txt": "x",
+        "ünï.txt": "y",
+    }
+    name = deploy(packages.package(files))
+    assert payload(client.invoke(FunctionName=name)) == sorted(f"/var/task/{path}" for path in files)
+
+
+def test_an_operator_can_add_variables(serve, deployer):
+    server = serve("--isolation", "none", "--auth", "permissive", "--function-env", "STAGE=test", "--function-env", "MINE=operator")
+    deploy = deployer(server)
+    name = deploy(Environment={"Variables": {"MINE": "function"}})
+    variables = payload(deploy.client.invoke(FunctionName=name, Payload=b'{"do": "environment"}'))
+    assert (variables["STAGE"], variables["MINE"]) == ("test", "function")
+    server.stop()
+
+
+def test_calling_back(probe, server):
+    """A function reaches Rushlight's API with its own credentials at AWS_ENDPOINT_URL."""
+    variables = probe("environment")
+    if "AWS_ENDPOINT_URL" not in variables:
+        pytest.skip("no endpoint is offered inside the sandbox yet")
+    attempt = probe(
+        "attempt",
+        code="import urllib.request, os\n"
+        "result = urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/_rushlight/health', timeout=5).status",
+    )
+    assert attempt == {"done": "200"}
