@@ -8,14 +8,20 @@
 
 #![warn(missing_debug_implementations)]
 
+mod descriptors;
+mod init;
+pub mod jailer;
+mod linux;
 mod pipes;
 mod process;
 mod readiness;
 mod spec;
+mod step;
 
 use std::future::Future;
 use std::pin::Pin;
 
+pub use linux::{LinuxBackend, Options};
 pub use process::ProcessBackend;
 pub use spec::{Command, Egress, Limits, Mount, Root, Spec};
 
@@ -70,6 +76,9 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
 
     /// Lets frozen processes run again. Idempotent and cheap when not frozen.
     fn thaw(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Changes the share of CPU from what [`Limits::cpus`] said, where the backend limits it at all.
+    fn limit_cpus(&self, _cpus: f64) {}
 
     /// Memory and process counts as measured by the kernel.
     fn usage(&self) -> Usage;
@@ -152,12 +161,11 @@ pub enum Error {
     HelperGone,
 }
 
+use step::StepError;
+
 impl Error {
     /// A refused step of the set-up.
     pub(crate) fn setup(step: impl Into<String>, source: std::io::Error) -> Self {
-        Self::Setup {
-            step: step.into(),
-            source,
-        }
+        Self::Setup { step: step.into(), source }
     }
 }

@@ -30,22 +30,11 @@ impl Pipes {
     pub(crate) fn open(log: bool) -> Result<Self, Error> {
         let (stdout_read, stdout_write) = open_one()?;
         let (stderr_read, stderr_write) = open_one()?;
-        let (log_read, log_write) = if log {
-            open_one().map(|(r, w)| (Some(r), Some(w)))?
-        } else {
-            (None, None)
-        };
+        let (log_read, log_write) =
+            if log { open_one().map(|(r, w)| (Some(r), Some(w)))? } else { (None, None) };
         Ok(Self {
-            read: Ends {
-                stdout: stdout_read,
-                stderr: stderr_read,
-                log: log_read,
-            },
-            write: Ends {
-                stdout: stdout_write,
-                stderr: stderr_write,
-                log: log_write,
-            },
+            read: Ends { stdout: stdout_read, stderr: stderr_read, log: log_read },
+            write: Ends { stdout: stdout_write, stderr: stderr_write, log: log_write },
         })
     }
 }
@@ -57,8 +46,5 @@ fn open_one() -> Result<(OwnedFd, OwnedFd), Error> {
         fcntl_setfl(read.as_fd(), flags | OFlags::NONBLOCK)?;
         Ok((read, write))
     };
-    open().map_err(|source| Error::Setup {
-        step: "open a pipe".to_owned(),
-        source,
-    })
+    open().map_err(|source| Error::Setup { step: "open a pipe".to_owned(), source })
 }

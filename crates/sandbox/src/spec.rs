@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// Everything that distinguishes one sandbox from another.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Spec {
     /// Unique identifier; names the cgroup and, in part, the network devices. ASCII letters, digits and `-`.
     pub id: String,
@@ -26,7 +28,7 @@ pub struct Spec {
 }
 
 /// What the root file system is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Root {
     /// The host's `/usr` (read-only) with a minimal `/etc`, `/dev` and `/proc`.
     Host,
@@ -35,7 +37,7 @@ pub enum Root {
 }
 
 /// One read-only bind mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// Directory or file on the host.
     pub source: PathBuf,
@@ -44,7 +46,7 @@ pub struct Mount {
 }
 
 /// Resource limits of one sandbox.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Memory that all processes together may use, in bytes, without `/tmp`.
     pub memory_bytes: u64,
@@ -59,7 +61,7 @@ pub struct Limits {
 }
 
 /// Outbound network of a sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Egress {
     /// Loopback only.
     None,
@@ -69,7 +71,7 @@ pub enum Egress {
 }
 
 /// A process to start in a sandbox.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Command {
     /// Absolute path in the sandbox.
     pub program: PathBuf,

@@ -76,11 +76,7 @@ impl ProcessBackend {
         let scratch = self.directory.join(format!("{}-{number}", spec.id));
         let paths = PathMap::prepare(spec, &scratch)
             .map_err(|source| Error::setup(format!("prepare {}", scratch.display()), source))?;
-        let listeners = spec
-            .listener_ports
-            .iter()
-            .map(|_| listen())
-            .collect::<Result<_, _>>()?;
+        let listeners = spec.listener_ports.iter().map(|_| listen()).collect::<Result<_, _>>()?;
         let shared = Arc::new(Shared {
             id: spec.id.clone(),
             scratch,
@@ -106,21 +102,16 @@ impl Backend for ProcessBackend {
         Box::pin(async move {
             let shared = self.make(&spec)?;
             let spawner = self.spawner.clone();
-            Ok(Box::new(ProcessSandbox {
-                shared,
-                spawner,
-                watchers: self.watchers.clone(),
-            }) as Box<dyn Sandbox>)
+            Ok(Box::new(ProcessSandbox { shared, spawner, watchers: self.watchers.clone() })
+                as Box<dyn Sandbox>)
         })
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             self.closed.store(true, Ordering::Release);
-            let sandboxes: Vec<_> = lock(&self.sandboxes)
-                .drain()
-                .filter_map(|(_, weak)| weak.upgrade())
-                .collect();
+            let sandboxes: Vec<_> =
+                lock(&self.sandboxes).drain().filter_map(|(_, weak)| weak.upgrade()).collect();
             for sandbox in sandboxes {
                 sandbox.destroy().await;
             }
@@ -205,11 +196,7 @@ impl Shared {
     }
 
     fn alive(&self) -> Result<(), Error> {
-        if self.destroyed.load(Ordering::Acquire) {
-            Err(Error::Destroyed)
-        } else {
-            Ok(())
-        }
+        if self.destroyed.load(Ordering::Acquire) { Err(Error::Destroyed) } else { Ok(()) }
     }
 }
 
@@ -248,13 +235,7 @@ impl Sandbox for ProcessSandbox {
             }
             let exit = watch(&self.watchers, Arc::downgrade(&self.shared), child)?;
             let crate::pipes::Ends { stdout, stderr, log } = pipes.read;
-            Ok(Process {
-                host_pid: Some(pid),
-                stdout,
-                stderr,
-                log,
-                exit,
-            })
+            Ok(Process { host_pid: Some(pid), stdout, stderr, log, exit })
         })
     }
 
@@ -283,16 +264,10 @@ impl Sandbox for ProcessSandbox {
     }
 
     fn usage(&self) -> Usage {
-        let memory = session::members(&lock(&self.shared.sessions))
-            .iter()
-            .map(|member| member.memory_bytes)
-            .sum();
+        let memory =
+            session::members(&lock(&self.shared.sessions)).iter().map(|member| member.memory_bytes).sum();
         let peak = self.shared.peak.fetch_max(memory, Ordering::Relaxed).max(memory);
-        Usage {
-            memory_bytes: memory,
-            peak_memory_bytes: peak,
-            out_of_memory_kills: 0,
-        }
+        Usage { memory_bytes: memory, peak_memory_bytes: peak, out_of_memory_kills: 0 }
     }
 
     fn reset_peak(&self) {
@@ -320,18 +295,15 @@ fn watch(
         // Whether or not the wait worked, the child is reaped; `wait` returns at once after readability.
         let _ = pidfd.readable().await;
         let status = match child.wait() {
-            Ok(status) => status
-                .code()
-                .map_or(ExitStatus::Signal(status.signal().unwrap_or(0)), ExitStatus::Code),
+            Ok(status) => {
+                status.code().map_or(ExitStatus::Signal(status.signal().unwrap_or(0)), ExitStatus::Code)
+            }
             Err(_) => ExitStatus::Signal(0),
         };
         if let Some(shared) = shared.upgrade() {
             shared.forget_session(child.id() as i32);
         }
-        let _ = sender.send(Exit {
-            status,
-            out_of_memory: false,
-        });
+        let _ = sender.send(Exit { status, out_of_memory: false });
     });
     Ok(receiver)
 }
@@ -368,13 +340,7 @@ impl Spawner {
 
     async fn spawn(&self, command: Command, ends: crate::pipes::Ends) -> Result<SpawnResult, Error> {
         let (answer, receiver) = oneshot::channel();
-        self.requests
-            .send(SpawnRequest {
-                command,
-                ends,
-                answer,
-            })
-            .map_err(|_| Error::HelperGone)?;
+        self.requests.send(SpawnRequest { command, ends, answer }).map_err(|_| Error::HelperGone)?;
         receiver.await.map_err(|_| Error::HelperGone)
     }
 }
@@ -404,17 +370,8 @@ fn start_child(command: Command, ends: crate::pipes::Ends) -> SpawnResult {
             rustix::process::setsid()?;
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             // What the server itself inherited is not passed on. Kernels before 5.11 cannot: nothing is lost there.
-            let first = if log.is_some() {
-                LOG_DESCRIPTOR + 1
-            } else {
-                LOG_DESCRIPTOR
-            };
-            libc::syscall(
-                libc::SYS_close_range,
-                first,
-                libc::c_uint::MAX,
-                libc::CLOSE_RANGE_CLOEXEC,
-            );
+            let first = if log.is_some() { LOG_DESCRIPTOR + 1 } else { LOG_DESCRIPTOR };
+            libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
             if let Some(log) = log {
                 // `dup2` onto itself would keep close-on-exec, hence the special case.
                 let done = if log == LOG_DESCRIPTOR {

@@ -30,11 +30,8 @@ impl PathMap {
                 merged
             }
         };
-        let mut entries: Vec<_> = spec
-            .mounts
-            .iter()
-            .map(|mount| (mount.target.clone(), mount.source.clone()))
-            .collect();
+        let mut entries: Vec<_> =
+            spec.mounts.iter().map(|mount| (mount.target.clone(), mount.source.clone())).collect();
         entries.push((PathBuf::from("/opt"), opt));
         entries.push((PathBuf::from("/tmp"), tmp));
         // A mount beneath another one must be found before it.
@@ -46,11 +43,7 @@ impl PathMap {
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         for (target, source) in &self.entries {
             if let Ok(rest) = path.strip_prefix(target) {
-                return if rest.as_os_str().is_empty() {
-                    source.clone()
-                } else {
-                    source.join(rest)
-                };
+                return if rest.as_os_str().is_empty() { source.clone() } else { source.join(rest) };
             }
         }
         path.to_owned()
@@ -67,21 +60,14 @@ impl PathMap {
 
     /// The command as it has to be given to the host. `TMPDIR` is added, since `/tmp` itself is the host's.
     pub(super) fn command(&self, command: &Command) -> Command {
-        let mut environment: BTreeMap<_, _> = command
-            .environment
-            .iter()
-            .map(|(name, value)| (name.clone(), self.text(value)))
-            .collect();
+        let mut environment: BTreeMap<_, _> =
+            command.environment.iter().map(|(name, value)| (name.clone(), self.text(value))).collect();
         environment
             .entry("TMPDIR".to_owned())
             .or_insert_with(|| self.path(Path::new("/tmp")).to_string_lossy().into_owned());
         Command {
             program: self.path(&command.program),
-            arguments: command
-                .arguments
-                .iter()
-                .map(|argument| self.text(argument))
-                .collect(),
+            arguments: command.arguments.iter().map(|argument| self.text(argument)).collect(),
             environment,
             working_directory: self.path(&command.working_directory),
             log_descriptor: command.log_descriptor,
@@ -124,13 +110,7 @@ mod tests {
             root: Root::Host,
             mounts,
             opt_layers,
-            limits: Limits {
-                memory_bytes: 0,
-                cpus: 1.0,
-                processes: 1,
-                descriptors: 1,
-                tmp_bytes: 0,
-            },
+            limits: Limits { memory_bytes: 0, cpus: 1.0, processes: 1, descriptors: 1, tmp_bytes: 0 },
             egress: Egress::None,
             listener_ports: Vec::new(),
             hostname: "host".to_owned(),
@@ -141,23 +121,13 @@ mod tests {
     fn rewrites_what_a_mount_covers_and_nothing_else() {
         let scratch = tempfile::tempdir().unwrap();
         let mounts = vec![
-            Mount {
-                source: "/data/code".into(),
-                target: "/var/task".into(),
-            },
-            Mount {
-                source: "/data/extra".into(),
-                target: "/var/task/extra".into(),
-            },
+            Mount { source: "/data/code".into(), target: "/var/task".into() },
+            Mount { source: "/data/extra".into(), target: "/var/task/extra".into() },
         ];
         let map = PathMap::prepare(&spec(mounts, Vec::new()), scratch.path()).unwrap();
         let command = map.command(&Command {
             program: "/var/task/bootstrap".into(),
-            arguments: vec![
-                "/var/task/extra/a".to_owned(),
-                "/var/tasks".to_owned(),
-                "plain".to_owned(),
-            ],
+            arguments: vec!["/var/task/extra/a".to_owned(), "/var/tasks".to_owned(), "plain".to_owned()],
             environment: BTreeMap::from([
                 ("PATH".to_owned(), "/usr/bin:/var/task/bin".to_owned()),
                 ("URL".to_owned(), "http://host/var/task".to_owned()),
@@ -169,10 +139,7 @@ mod tests {
         assert_eq!(command.arguments, ["/data/extra/a", "/var/tasks", "plain"]);
         assert_eq!(command.environment["PATH"], "/usr/bin:/data/code/bin");
         assert_eq!(command.environment["URL"], "http://host/var/task");
-        assert_eq!(
-            command.environment["TMPDIR"],
-            scratch.path().join("tmp").to_string_lossy()
-        );
+        assert_eq!(command.environment["TMPDIR"], scratch.path().join("tmp").to_string_lossy());
         assert_eq!(command.working_directory, PathBuf::from("/data/code"));
     }
 

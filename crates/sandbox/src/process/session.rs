@@ -36,10 +36,7 @@ fn member(pid: i32, sessions: &[i32]) -> Option<Member> {
         return None;
     }
     let memory_bytes = pages * rustix::param::page_size() as u64;
-    Some(Member {
-        pid: Pid::from_raw(pid)?,
-        memory_bytes,
-    })
+    Some(Member { pid: Pid::from_raw(pid)?, memory_bytes })
 }
 
 #[cfg(test)]
@@ -51,10 +48,7 @@ mod tests {
         let session = rustix::process::getsid(None).unwrap();
         let own = rustix::process::getpid();
         let members = members(&[session.as_raw_nonzero().get()]);
-        let found = members
-            .iter()
-            .find(|member| member.pid == own)
-            .expect("this process");
+        let found = members.iter().find(|member| member.pid == own).expect("this process");
         assert!(found.memory_bytes > 100_000, "{found:?}");
     }
 }

@@ -17,27 +17,15 @@ pub async fn runs_a_program_and_reports_its_output_and_status(harness: &Harness)
     assert_eq!(finished.stderr, "err\n");
     assert_eq!(finished.exit.status, ExitStatus::Code(3));
     assert!(!finished.exit.out_of_memory);
-    assert_eq!(
-        run(&*sandbox, shell("read x || echo no input")).await.success(),
-        "no input\n"
-    );
+    assert_eq!(run(&*sandbox, shell("read x || echo no input")).await.success(), "no input\n");
 }
 
 pub async fn reports_the_signal_that_ended_a_process(harness: &Harness) {
     let sandbox = harness.sandbox().await;
-    assert_eq!(
-        run(&*sandbox, shell("kill -9 $$")).await.exit.status,
-        ExitStatus::Signal(9)
-    );
-    assert_eq!(
-        run(&*sandbox, shell("kill -15 $$")).await.exit.status,
-        ExitStatus::Signal(15)
-    );
+    assert_eq!(run(&*sandbox, shell("kill -9 $$")).await.exit.status, ExitStatus::Signal(9));
+    assert_eq!(run(&*sandbox, shell("kill -15 $$")).await.exit.status, ExitStatus::Signal(15));
     // A process starts with default dispositions and an empty mask, whatever the server has.
-    assert_eq!(
-        run(&*sandbox, shell("kill -13 $$")).await.exit.status,
-        ExitStatus::Signal(13)
-    );
+    assert_eq!(run(&*sandbox, shell("kill -13 $$")).await.exit.status, ExitStatus::Signal(13));
 }
 
 pub async fn says_why_a_program_cannot_be_executed(harness: &Harness) {
@@ -76,14 +64,9 @@ pub async fn gives_a_log_descriptor_when_asked(harness: &Harness) {
     let finished = finish(process).await;
     // 0, 1, 2, the log, and the directory that `ls` itself reads: nothing else was inherited.
     assert_eq!(finished.success().trim(), "5");
-    let log = tokio::task::spawn_blocking(move || read_to_end(log))
-        .await
-        .unwrap();
+    let log = tokio::task::spawn_blocking(move || read_to_end(log)).await.unwrap();
     assert_eq!(log, "record\n");
-    let process = sandbox
-        .spawn(shell("test -z \"$_LAMBDA_TELEMETRY_LOG_FD\""))
-        .await
-        .unwrap();
+    let process = sandbox.spawn(shell("test -z \"$_LAMBDA_TELEMETRY_LOG_FD\"")).await.unwrap();
     assert!(process.log.is_none());
     finish(process).await.success();
 }
@@ -95,9 +78,7 @@ pub async fn kill_all_ends_children_too_and_the_sandbox_runs_on(harness: &Harnes
         format!("echo kept > ${{TMPDIR:-/tmp}}/file; sleep {mark} & (sleep {mark} &) ; echo started; wait");
     let process = sandbox.spawn(shell(&script)).await.unwrap();
     let stdout = process.stdout;
-    let stdout = tokio::task::spawn_blocking(move || read_until(stdout, "started"))
-        .await
-        .unwrap();
+    let stdout = tokio::task::spawn_blocking(move || read_until(stdout, "started")).await.unwrap();
     sandbox.kill_all().await.unwrap();
     assert_eq!(process.exit.await.unwrap().status, ExitStatus::Signal(9));
     assert_eq!(processes_with(&mark), [] as [u32; 0]);
@@ -111,16 +92,12 @@ pub async fn kill_all_ends_children_too_and_the_sandbox_runs_on(harness: &Harnes
 pub async fn freezes_and_thaws(harness: &Harness) {
     let sandbox = harness.sandbox().await;
     let process = sandbox
-        .spawn(shell(
-            "i=0; echo go; while :; do i=$((i+1)); echo $i > ${TMPDIR:-/tmp}/n; done",
-        ))
+        .spawn(shell("i=0; echo go; while :; do i=$((i+1)); echo $i > ${TMPDIR:-/tmp}/n; done"))
         .await
         .unwrap();
     let pid = process.host_pid.expect("a process id");
     let stdout = process.stdout;
-    let _stdout = tokio::task::spawn_blocking(move || read_until(stdout, "go"))
-        .await
-        .unwrap();
+    let _stdout = tokio::task::spawn_blocking(move || read_until(stdout, "go")).await.unwrap();
     sandbox.thaw().await.unwrap();
     sandbox.freeze().await.unwrap();
     sandbox.freeze().await.unwrap();
@@ -157,18 +134,9 @@ pub async fn listeners_are_reached_from_inside(harness: &Harness) {
     if harness.backend.isolation() != Isolation::None {
         assert_eq!(address.to_string(), "127.0.0.1:9002");
     }
-    assert_eq!(
-        second.accept().expect_err("non-blocking").kind(),
-        std::io::ErrorKind::WouldBlock
-    );
-    let script = format!(
-        "exec 3<>/dev/tcp/127.0.0.1/{}; echo hello >&3; cat <&3",
-        address.port()
-    );
-    let process = sandbox
-        .spawn(program("/bin/bash", &["-c", &script]))
-        .await
-        .unwrap();
+    assert_eq!(second.accept().expect_err("non-blocking").kind(), std::io::ErrorKind::WouldBlock);
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}; echo hello >&3; cat <&3", address.port());
+    let process = sandbox.spawn(program("/bin/bash", &["-c", &script])).await.unwrap();
     let mut accepted = None;
     eventually("the process connects", || {
         accepted = accepted.take().or_else(|| second.accept().ok());
@@ -193,14 +161,8 @@ pub async fn shows_mounts_and_layers(harness: &Harness) {
     let one = harness.tree("one", &[("lib/same", "one"), ("lib/first", "first")]);
     let two = harness.tree("two", &[("lib/same", "two")]);
     spec.mounts = vec![
-        Mount {
-            source: code.clone(),
-            target: "/var/task".into(),
-        },
-        Mount {
-            source: extra.join("file"),
-            target: "/srv/unusual/file".into(),
-        },
+        Mount { source: code.clone(), target: "/var/task".into() },
+        Mount { source: extra.join("file"), target: "/srv/unusual/file".into() },
     ];
     spec.opt_layers = vec![one, two];
     let sandbox = harness.backend.create(spec).await.unwrap();
@@ -227,24 +189,16 @@ pub async fn measures_memory(harness: &Harness) {
     let sandbox = harness.sandbox().await;
     let script = "import sys; x = bytearray(b'x' * 50_000_000); print('ready', flush=True); sys.stdin.read(); \
                   import time; time.sleep(1000)";
-    let process = sandbox
-        .spawn(program("/usr/bin/python3", &["-c", script]))
-        .await
-        .unwrap();
+    let process = sandbox.spawn(program("/usr/bin/python3", &["-c", script])).await.unwrap();
     let stdout = process.stdout;
-    let _stdout = tokio::task::spawn_blocking(move || read_until(stdout, "ready"))
-        .await
-        .unwrap();
+    let _stdout = tokio::task::spawn_blocking(move || read_until(stdout, "ready")).await.unwrap();
     let usage = sandbox.usage();
     assert!(usage.memory_bytes > 50_000_000, "{usage:?}");
     assert!(usage.memory_bytes < 120_000_000, "{usage:?}");
     assert!(usage.peak_memory_bytes >= usage.memory_bytes, "{usage:?}");
     assert_eq!(usage.out_of_memory_kills, 0);
     sandbox.kill_all().await.unwrap();
-    eventually("the memory is free again", || {
-        sandbox.usage().memory_bytes < 30_000_000
-    })
-    .await;
+    eventually("the memory is free again", || sandbox.usage().memory_bytes < 30_000_000).await;
     assert!(sandbox.usage().peak_memory_bytes > 50_000_000);
     sandbox.reset_peak();
     assert!(sandbox.usage().peak_memory_bytes < 50_000_000);
@@ -258,10 +212,7 @@ pub async fn destroy_ends_everything(harness: &Harness) {
     assert_eq!(processes_with(&mark), [] as [u32; 0]);
     assert_eq!(process.exit.await.unwrap().status, ExitStatus::Signal(9));
     sandbox.destroy().await;
-    assert!(matches!(
-        sandbox.spawn(shell("true")).await,
-        Err(Error::Destroyed)
-    ));
+    assert!(matches!(sandbox.spawn(shell("true")).await, Err(Error::Destroyed)));
     assert!(matches!(sandbox.kill_all().await, Err(Error::Destroyed)));
     assert!(matches!(sandbox.freeze().await, Err(Error::Destroyed)));
     assert!(matches!(sandbox.thaw().await, Err(Error::Destroyed)));
@@ -287,9 +238,6 @@ pub async fn shutdown_ends_everything(harness: &Harness) {
     harness.backend.shutdown().await;
     assert_eq!(processes_with(&mark), [] as [u32; 0]);
     assert_eq!(process.exit.await.unwrap().status, ExitStatus::Signal(9));
-    assert!(matches!(
-        harness.backend.create(harness.spec()).await,
-        Err(Error::HelperGone)
-    ));
+    assert!(matches!(harness.backend.create(harness.spec()).await, Err(Error::HelperGone)));
     assert!(sandbox.spawn(shell("true")).await.is_err());
 }

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rushlight_sandbox::{
-    Backend, Command, Egress, Exit, ExitStatus, Limits, Process, ProcessBackend, Root, Sandbox, Spec,
+    Backend, Command, Egress, Exit, ExitStatus, Isolation, Limits, LinuxBackend, Options, Process,
+    ProcessBackend, Root, Sandbox, Spec,
 };
 
 /// Long enough for a loaded machine: reached only when something is broken.
@@ -27,11 +28,26 @@ pub struct Harness {
 pub async fn process() -> Option<Harness> {
     let directory = tempfile::tempdir().unwrap();
     let backend = Arc::new(ProcessBackend::start(directory.path()).unwrap());
-    Some(Harness {
-        backend,
-        directory,
-        counter: AtomicU32::new(0),
-    })
+    Some(Harness { backend, directory, counter: AtomicU32::new(0) })
+}
+
+/// The Linux backend with all privileges.
+pub async fn linux() -> Option<Harness> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: this needs root");
+        return None;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let backend = LinuxBackend::start(options(directory.path(), Isolation::Sandbox)).await.unwrap();
+    Some(Harness { backend: Arc::new(backend), directory, counter: AtomicU32::new(0) })
+}
+
+/// Options that make the crate's own small program the jailer.
+pub fn options(directory: &Path, isolation: Isolation) -> Options {
+    Options {
+        helper: Some(env!("CARGO_BIN_EXE_rushlight-sandbox-jailer").into()),
+        ..Options::new(directory, isolation)
+    }
 }
 
 impl Harness {
@@ -116,15 +132,9 @@ pub async fn run(sandbox: &dyn Sandbox, command: Command) -> Finished {
 pub async fn finish(process: Process) -> Finished {
     let stdout = tokio::task::spawn_blocking(move || read_to_end(process.stdout));
     let stderr = tokio::task::spawn_blocking(move || read_to_end(process.stderr));
-    let exit = tokio::time::timeout(PATIENCE, process.exit)
-        .await
-        .expect("the process ends")
-        .expect("an exit");
-    Finished {
-        exit,
-        stdout: stdout.await.unwrap(),
-        stderr: stderr.await.unwrap(),
-    }
+    let exit =
+        tokio::time::timeout(PATIENCE, process.exit).await.expect("the process ends").expect("an exit");
+    Finished { exit, stdout: stdout.await.unwrap(), stderr: stderr.await.unwrap() }
 }
 
 /// Reads a non-blocking pipe until every writer is gone.
@@ -137,13 +147,8 @@ pub fn read_to_end(pipe: OwnedFd) -> String {
 /// Reads a non-blocking pipe until `needle` has come; gives the pipe back.
 pub fn read_until(pipe: OwnedFd, needle: &str) -> OwnedFd {
     let mut text = Vec::new();
-    let pipe = read_while(pipe, &mut text, |text| {
-        !String::from_utf8_lossy(text).contains(needle)
-    });
-    assert!(
-        String::from_utf8_lossy(&text).contains(needle),
-        "ended with {text:?}"
-    );
+    let pipe = read_while(pipe, &mut text, |text| !String::from_utf8_lossy(text).contains(needle));
+    assert!(String::from_utf8_lossy(&text).contains(needle), "ended with {text:?}");
     pipe
 }
 
@@ -180,20 +185,15 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// The ids of host processes whose command line contains `needle`.
 pub fn processes_with(needle: &str) -> Vec<u32> {
-    let pids = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let pids =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let own = std::process::id();
-    pids.filter(|pid| *pid != own && command_line_contains(*pid, needle))
-        .collect()
+    pids.filter(|pid| *pid != own && command_line_contains(*pid, needle)).collect()
 }
 
 fn command_line_contains(pid: u32, needle: &str) -> bool {
     let path = format!("/proc/{pid}/cmdline");
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let zombie = stat
-        .rsplit(')')
-        .next()
-        .is_some_and(|rest| rest.trim_start().starts_with('Z'));
+    let zombie = stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
     !zombie && fs::read(Path::new(&path)).is_ok_and(|line| String::from_utf8_lossy(&line).contains(needle))
 }

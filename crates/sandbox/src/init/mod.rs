@@ -1,0 +1,191 @@
+//! The first process of a sandbox: our own code in a cloned jailer, never executed anew.
+//!
+//! It completes the sandbox from within, gives up its privileges, then starts processes, reaps them, and kills them
+//! on request. It ends when the server closes the channel, and with it, by the kernel's hand, every other process
+//! of the sandbox.
+
+mod setup;
+mod spawn;
+mod watchdog;
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+
+use self::watchdog::Watchdog;
+use crate::Limits;
+use crate::jailer::protocol::{self, FromSandbox, Refusal, ToInit};
+use crate::linux::root::Placed;
+use crate::linux::seccomp::Filters;
+use crate::step::{During, Step};
+
+/// Everything that the jailer prepared for one sandbox.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// Readable when ids are mapped and limits set; ends without a byte if that failed.
+    pub(crate) released: OwnedFd,
+    /// The root file system, detached.
+    pub(crate) root: OwnedFd,
+    /// What is mounted in it, in order.
+    pub(crate) mounts: Vec<Placed>,
+    /// Size of `/tmp` if it has to be made in memory; none if it is among the mounts.
+    pub(crate) tmp_in_memory: Option<u64>,
+    /// The server's sockets in the sandbox's network namespace.
+    pub(crate) listeners: Vec<OwnedFd>,
+    pub(crate) hostname: String,
+    pub(crate) limits: Limits,
+    pub(crate) filters: Filters,
+    /// Without privileges: inner root does not exist, and memory has to be watched.
+    pub(crate) rootless: bool,
+    /// Where the watchdog tells what it measured, if there is to be one.
+    pub(crate) watchdog: Option<OwnedFd>,
+}
+
+/// Runs as the first process of a sandbox, given the far end of its channel. The result is the exit status.
+pub(crate) fn run(channel: OwnedFd, prepared: Prepared) -> i32 {
+    let result = match setup::complete(&channel, prepared) {
+        Ok((signals, spawner, watchdog)) => {
+            Init { channel, signals, spawner, processes: HashMap::new(), watchdog }.serve()
+        }
+        Err(error) => {
+            let message = FromSandbox::Failed(Refusal::from(error));
+            // If the server is gone too there is nobody left to tell.
+            let _ = protocol::send(channel.as_fd(), &message, &[]);
+            return 1;
+        }
+    };
+    i32::from(result.is_err())
+}
+
+/// The state while it serves.
+#[derive(Debug)]
+struct Init {
+    channel: OwnedFd,
+    signals: OwnedFd,
+    spawner: spawn::Spawner,
+    /// The server's numbers of the processes that it started.
+    processes: HashMap<i32, u64>,
+    watchdog: Option<Watchdog>,
+}
+
+impl Init {
+    fn serve(&mut self) -> Step<()> {
+        loop {
+            let (message, signal) = self.wait().during("wait")?;
+            if signal {
+                self.drain_signals();
+                self.reap(WaitOptions::NOHANG)?;
+            }
+            if let Some(watchdog) = &mut self.watchdog {
+                watchdog.look();
+            }
+            if message && !self.hear()? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wait(&self) -> io::Result<(bool, bool)> {
+        let mut descriptors =
+            [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
+        // The watchdog looks only while there is something to watch.
+        let watching = self.watchdog.is_some() && !self.processes.is_empty();
+        let pause = watching.then_some(watchdog::PERIOD);
+        match poll(&mut descriptors, pause.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok((!descriptors[0].revents().is_empty(), !descriptors[1].revents().is_empty()))
+    }
+
+    /// Handles one message; `false` when the server has closed the channel.
+    fn hear(&mut self) -> Step<bool> {
+        let Some((message, descriptors)) =
+            protocol::receive(self.channel.as_fd()).during("hear the server")?
+        else {
+            return Ok(false);
+        };
+        match message {
+            ToInit::Spawn { process, command } => self.spawn(process, &command, descriptors)?,
+            ToInit::KillAll { request } => {
+                self.kill_all()?;
+                self.tell(&FromSandbox::AllKilled { request }, &[])?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn spawn(&mut self, process: u64, command: &crate::Command, pipes: Vec<OwnedFd>) -> Step<()> {
+        match self.spawner.spawn(command, pipes) {
+            Ok((pid, pidfd)) => {
+                self.processes.insert(pid.as_raw_nonzero().get(), process);
+                self.tell(&FromSandbox::Started { process }, &[pidfd])
+            }
+            Err(spawn::Failure { executing, error }) => {
+                let refusal = Refusal::from(error);
+                self.tell(&FromSandbox::NotStarted { process, executing, refusal }, &[])
+            }
+        }
+    }
+
+    /// Kills everything but itself and reaps it. `kill` with -1 reaches every process in one step: one that is just
+    /// being forked either exists already or its parent has the signal before it can fork.
+    fn kill_all(&mut self) -> Step<()> {
+        loop {
+            // SAFETY: the call takes two numbers and touches no memory.
+            unsafe { libc::kill(-1, libc::SIGKILL) };
+            if !self.reap(WaitOptions::empty())? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reaps children: all that have ended (`NOHANG`) or all until none is left. Says whether any are left.
+    fn reap(&mut self, options: WaitOptions) -> Step<bool> {
+        loop {
+            match rustix::process::wait(options) {
+                Ok(Some((pid, status))) => self.ended(pid, status)?,
+                Ok(None) => return Ok(true),
+                Err(rustix::io::Errno::CHILD) => return Ok(false),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error).during("reap a process"),
+            }
+        }
+    }
+
+    fn ended(&mut self, pid: Pid, status: WaitStatus) -> Step<()> {
+        let Some(process) = self.processes.remove(&pid.as_raw_nonzero().get()) else { return Ok(()) };
+        let (code, signal) = (status.exit_status(), status.terminating_signal());
+        self.tell(&FromSandbox::Exited { process, code, signal }, &[])
+    }
+
+    fn tell(&self, message: &FromSandbox, descriptors: &[OwnedFd]) -> Step<()> {
+        protocol::send(self.channel.as_fd(), message, &protocol::borrow(descriptors))
+            .during("tell the server")
+    }
+
+    fn drain_signals(&self) {
+        let mut buffer = [0u8; 16 * size_of::<libc::signalfd_siginfo>()];
+        while rustix::io::read(&self.signals, &mut buffer).is_ok_and(|count| count == buffer.len()) {}
+    }
+}
+
+/// Blocks SIGCHLD and makes it readable instead.
+fn child_signals() -> io::Result<OwnedFd> {
+    // SAFETY: an all-zero set is what `sigemptyset` makes of it anyway; the calls get valid pointers to it.
+    let descriptor = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, Signal::CHILD.as_raw());
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made the descriptor, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}

@@ -1,0 +1,295 @@
+//! The jailer's life: prepare, then make and remove sandboxes until the server is gone.
+
+mod create;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal};
+
+use super::protocol::{self, FromJailer, FromSandbox, Refusal, Settings, ToJailer};
+use crate::Spec;
+use crate::linux::cgroup::{self, Cgroups, Group};
+use crate::linux::namespaces::{Ids, Ranges};
+use crate::linux::network::Network;
+use crate::linux::root::Roots;
+use crate::linux::seccomp::Filters;
+use crate::linux::tmp::{Stock, Token};
+use crate::step::{During, Step};
+
+/// Event data of the descriptors that belong to no sandbox.
+const CONTROL: u64 = 0;
+const KEEPER: u64 = 1;
+
+/// Runs the jailer to its end.
+pub(super) fn run(control: OwnedFd) -> Step<()> {
+    ignore_signals();
+    let Some((ToJailer::Start(settings), _)) =
+        protocol::receive(control.as_fd()).during("hear the server")?
+    else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput)).during("start without settings");
+    };
+    let (mut jailer, remarks) = match Jailer::prepare(&control, settings) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let message = FromJailer::Failed(Refusal::from(error));
+            return protocol::send(control.as_fd(), &message, &[]).during("tell the server");
+        }
+    };
+    protocol::send(control.as_fd(), &FromJailer::Started { remarks }, &[]).during("tell the server")?;
+    let result = jailer.serve(&control);
+    jailer.end();
+    result
+}
+
+/// The jailer ends with the server, not with what a terminal or a service manager sends to both.
+fn ignore_signals() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::PIPE] {
+        // SAFETY: no handler is installed; ignoring a signal touches no memory.
+        unsafe { libc::signal(signal.as_raw(), libc::SIG_IGN) };
+    }
+    // A session of its own, so that a terminal's signals do not even arrive.
+    let _ = rustix::process::setsid();
+}
+
+/// One sandbox, as the jailer knows it.
+#[derive(Debug)]
+struct Jailed {
+    /// The jailer's copy of the far end: closed when the sandbox is gone.
+    channel: OwnedFd,
+    pid: Pid,
+    pidfd: OwnedFd,
+    group: Group,
+    ids: Ids,
+    tmp: Option<Token>,
+}
+
+/// A sandbox that waits for its `/tmp`.
+#[derive(Debug)]
+struct Waiting {
+    spec: Spec,
+    channel: OwnedFd,
+}
+
+struct Jailer {
+    settings: Settings,
+    events: OwnedFd,
+    cgroups: Cgroups,
+    roots: Roots,
+    ranges: Ranges,
+    filters: Filters,
+    stock: Option<Stock>,
+    own_network: Network,
+    sandboxes: HashMap<u64, Jailed>,
+    waiting: Vec<Waiting>,
+    next: u64,
+}
+
+impl Jailer {
+    fn prepare(control: &OwnedFd, settings: Settings) -> Step<(Self, Vec<String>)> {
+        let mut remarks = Vec::new();
+        if settings.rootless {
+            become_root_of_a_user_namespace()?;
+        }
+        // Files and directories made here have the modes given.
+        rustix::process::umask(rustix::fs::Mode::empty());
+        isolate_mounts()?;
+        let directory = &settings.directory;
+        clean(directory)?;
+        reap_cgroups(directory);
+        let cgroups = Cgroups::prepare(&settings.instance, settings.rootless, &mut remarks);
+        remember_cgroups(directory, &cgroups)?;
+        let events = epoll::create(CreateFlags::CLOEXEC).during("make an event queue")?;
+        let stock = match settings.rootless {
+            true => None,
+            false => Some(Stock::start(&directory.join("tmp"))?),
+        };
+        let jailer = Self {
+            events,
+            cgroups,
+            roots: Roots::new(directory.join("root"))?,
+            ranges: Ranges::new(&settings.instance),
+            filters: Filters::compile().during("compile the system call filter")?,
+            stock,
+            own_network: Network::current()?,
+            sandboxes: HashMap::new(),
+            waiting: Vec::new(),
+            next: 16,
+            settings,
+        };
+        jailer.watch(control, CONTROL, EventFlags::IN)?;
+        if let Some(stock) = &jailer.stock {
+            jailer.watch(stock.descriptor(), KEEPER, EventFlags::IN)?;
+        }
+        Ok((jailer, remarks))
+    }
+
+    fn watch(&self, descriptor: impl AsFd, data: u64, flags: EventFlags) -> Step<()> {
+        epoll::add(&self.events, descriptor, EventData::new_u64(data), flags).during("watch a descriptor")
+    }
+
+    fn serve(&mut self, control: &OwnedFd) -> Step<()> {
+        let mut events = Vec::with_capacity(64);
+        loop {
+            events.clear();
+            match epoll::wait(&self.events, spare_capacity(&mut events), None) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error).during("wait for events"),
+            }
+            for event in &events {
+                match event.data.u64() {
+                    CONTROL => {
+                        if !self.hear(control)? {
+                            return Ok(());
+                        }
+                    }
+                    KEEPER => self.hear_keeper()?,
+                    number if number % 2 == 0 => self.kill(number),
+                    number => self.bury(number - 1),
+                }
+            }
+        }
+    }
+
+    /// Handles one request; `false` when the server is gone.
+    fn hear(&mut self, control: &OwnedFd) -> Step<bool> {
+        let Some((message, mut descriptors)) =
+            protocol::receive(control.as_fd()).during("hear the server")?
+        else {
+            return Ok(false);
+        };
+        if let (ToJailer::Create(spec), Some(channel)) = (message, descriptors.pop()) {
+            self.create(Waiting { spec: *spec, channel });
+        }
+        Ok(true)
+    }
+
+    fn create(&mut self, waiting: Waiting) {
+        match self.try_create(&waiting.spec, &waiting.channel) {
+            Ok(create::Outcome::Created) => {}
+            Ok(create::Outcome::WaitingForTmp) => self.waiting.push(waiting),
+            Err(error) => {
+                let message = FromSandbox::Failed(Refusal::from(error));
+                let _ = protocol::send(waiting.channel.as_fd(), &message, &[]);
+            }
+        }
+    }
+
+    fn hear_keeper(&mut self) -> Step<()> {
+        if !self.stock.as_mut().is_some_and(Stock::hear) {
+            return Err(io::Error::from(io::ErrorKind::BrokenPipe)).during("hear the tmp keeper");
+        }
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.create(waiting);
+        }
+        Ok(())
+    }
+
+    /// The server has closed the channel of a sandbox: kill it. Its end is noticed by [`Self::bury`].
+    fn kill(&mut self, number: u64) {
+        let Some(jailed) = self.sandboxes.get(&number) else { return };
+        let _ = epoll::delete(&self.events, &jailed.channel);
+        let _ = pidfd_send_signal(&jailed.pidfd, Signal::KILL);
+        jailed.group.kill();
+    }
+
+    /// The init of a sandbox, and with it all its processes, has ended: remove what is left.
+    fn bury(&mut self, number: u64) {
+        let Some(jailed) = self.sandboxes.remove(&number) else { return };
+        // Another sandbox, in the middle of being cloned, may still share these, which would keep them watched.
+        let _ = epoll::delete(&self.events, &jailed.channel);
+        let _ = epoll::delete(&self.events, &jailed.pidfd);
+        let _ = rustix::process::waitpid(Some(jailed.pid), WaitOptions::empty());
+        self.remove(jailed);
+    }
+
+    fn remove(&mut self, jailed: Jailed) {
+        // All its processes are reaped: were a directory still busy, then for a moment.
+        for _ in 0..200 {
+            if jailed.group.remove() {
+                break;
+            }
+            jailed.group.kill();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        self.ranges.give_back(jailed.ids);
+        if let (Some(stock), Some(token)) = (&mut self.stock, jailed.tmp) {
+            stock.give_back(token);
+        }
+    }
+
+    /// Removes every sandbox and what all had in common.
+    fn end(&mut self) {
+        self.waiting.clear();
+        for jailed in self.sandboxes.values() {
+            let _ = pidfd_send_signal(&jailed.pidfd, Signal::KILL);
+            jailed.group.kill();
+        }
+        let all: Vec<_> = self.sandboxes.keys().copied().collect();
+        for number in all {
+            self.bury(number);
+        }
+        // Its mounts, and with them the loop devices and their unlinked files, go with the keeper.
+        self.stock = None;
+        while rustix::process::wait(WaitOptions::empty()).is_ok() {}
+        for directory in self.cgroups.directories() {
+            let _ = fs::remove_dir(directory);
+        }
+        let _ = fs::remove_file(self.settings.directory.join(CGROUPS_FILE));
+    }
+}
+
+/// Names the directories that hold this server's control groups, for the next server to clear.
+const CGROUPS_FILE: &str = "cgroups";
+
+fn remember_cgroups(directory: &Path, cgroups: &Cgroups) -> Step<()> {
+    let lines: Vec<_> = cgroups.directories().iter().map(|path| path.display().to_string()).collect();
+    fs::write(directory.join(CGROUPS_FILE), lines.join("\n")).during("remember the control groups")
+}
+
+/// Kills and removes what an earlier jailer that was killed could not remove itself.
+fn reap_cgroups(directory: &Path) {
+    let text = fs::read_to_string(directory.join(CGROUPS_FILE)).unwrap_or_default();
+    let parents: Vec<PathBuf> = text.lines().map(PathBuf::from).collect();
+    cgroup::reap(&parents);
+}
+
+/// Removes an earlier jailer's files and makes the directories anew. Mounts of an earlier one are gone with it.
+fn clean(directory: &Path) -> Step<()> {
+    for name in ["tmp", "root"] {
+        let path = directory.join(name);
+        if path.exists() {
+            fs::remove_dir_all(&path).during(format!("remove {}", path.display()))?;
+        }
+        fs::create_dir_all(&path).during(format!("make {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A mount namespace from which nothing spreads to the host.
+fn isolate_mounts() -> Step<()> {
+    use rustix::mount::{MountPropagationFlags, mount_change};
+
+    // SAFETY: only the mount namespace is unshared; no memory or descriptor table is.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) }
+        .during("make a mount namespace")?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .during("keep mounts from spreading")
+}
+
+/// Without privileges: a user namespace in which this process has all of them, over what it makes itself.
+fn become_root_of_a_user_namespace() -> Step<()> {
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    // SAFETY: only the user namespace is unshared; no memory or descriptor table is.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWUSER) }
+        .during("make a user namespace")?;
+    fs::write("/proc/self/uid_map", format!("0 {uid} 1\n")).during("map the user")?;
+    fs::write("/proc/self/setgroups", "deny").during("give up groups")?;
+    fs::write("/proc/self/gid_map", format!("0 {gid} 1\n")).during("map the group")
+}

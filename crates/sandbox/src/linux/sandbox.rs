@@ -1,0 +1,283 @@
+//! The server's side of one sandbox.
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{oneshot, watch};
+use tokio_util::task::TaskTracker;
+
+use super::backend::lock;
+use super::channel::Channel;
+use super::measures::Measures;
+use crate::jailer::protocol::{FromSandbox, ToInit};
+use crate::pipes::{Ends, Pipes};
+use crate::step::StepError;
+use crate::{BoxFuture, Command, Error, Exit, ExitStatus, Limits, Process, Sandbox, Usage};
+
+/// The answer to a request to start a process: its id on the host.
+type Started = Result<Option<u32>, Error>;
+
+/// What the handle and the listening task share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    id: String,
+    limits: Limits,
+    channel: Channel,
+    listeners: Mutex<Vec<TcpListener>>,
+    measures: Measures,
+    pending: Mutex<Pending>,
+    next: AtomicU64,
+    destroyed: AtomicBool,
+    /// Becomes true when the jailer has removed everything.
+    gone: watch::Sender<bool>,
+}
+
+/// What the server waits to hear.
+#[derive(Debug, Default)]
+struct Pending {
+    starts: HashMap<u64, oneshot::Sender<Started>>,
+    exits: HashMap<u64, Running>,
+    kills: HashMap<u64, oneshot::Sender<()>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    exit: oneshot::Sender<Exit>,
+    /// Kills for lack of memory before this process was started.
+    kills_before: u64,
+}
+
+impl Shared {
+    /// Hears the jailer and init until the sandbox is complete.
+    pub(super) async fn complete(id: String, limits: Limits, channel: Channel) -> Result<Self, Error> {
+        let mut measures = Measures::default();
+        let listeners = loop {
+            match channel.receive().await {
+                Ok(Some((FromSandbox::Measures(kinds), descriptors))) => {
+                    measures = Measures::new(kinds, descriptors);
+                }
+                Ok(Some((FromSandbox::Ready, listeners))) => break listeners,
+                Ok(Some((FromSandbox::Failed(refusal), _))) => return Err(StepError::from(refusal).into()),
+                Ok(Some(_) | None) | Err(_) => return Err(Error::HelperGone),
+            }
+        };
+        measures.limit_cpus(Some(limits.cpus)).map_err(|source| Error::setup("limit CPU time", source))?;
+        Ok(Self {
+            id,
+            limits,
+            channel,
+            listeners: Mutex::new(listeners.into_iter().map(TcpListener::from).collect()),
+            measures,
+            pending: Mutex::default(),
+            next: AtomicU64::new(0),
+            destroyed: AtomicBool::new(false),
+            gone: watch::Sender::new(false),
+        })
+    }
+
+    /// Has the jailer destroy the sandbox.
+    pub(super) fn close(&self) {
+        self.destroyed.store(true, Ordering::Release);
+        self.channel.close();
+        lock(&self.listeners).clear();
+    }
+
+    /// Hears init until the jailer has removed the sandbox.
+    async fn listen(&self) {
+        while let Ok(Some((message, descriptors))) = self.channel.receive().await {
+            self.hear(message, descriptors);
+        }
+        self.destroyed.store(true, Ordering::Release);
+        let pending = std::mem::take(&mut *lock(&self.pending));
+        for start in pending.starts.into_values() {
+            let _ = start.send(Err(Error::Destroyed));
+        }
+        let kills = self.measures.out_of_memory_kills();
+        for running in pending.exits.into_values() {
+            let out_of_memory = kills > running.kills_before;
+            let _ = running.exit.send(Exit { status: ExitStatus::Signal(libc::SIGKILL), out_of_memory });
+        }
+        self.gone.send_replace(true);
+    }
+
+    fn hear(&self, message: FromSandbox, descriptors: Vec<OwnedFd>) {
+        let mut pending = lock(&self.pending);
+        match message {
+            FromSandbox::Started { process } => {
+                if let Some(start) = pending.starts.remove(&process) {
+                    let _ = start.send(Ok(descriptors.first().and_then(host_pid)));
+                }
+            }
+            FromSandbox::NotStarted { process, executing, refusal } => {
+                pending.exits.remove(&process);
+                let StepError { step, source } = refusal.into();
+                // The program's name is filled in by whoever asked.
+                let error = match executing {
+                    true => Error::Execute { program: String::new(), source },
+                    false => Error::Setup { step, source },
+                };
+                if let Some(start) = pending.starts.remove(&process) {
+                    let _ = start.send(Err(error));
+                }
+            }
+            FromSandbox::Exited { process, code, signal } => {
+                let Some(running) = pending.exits.remove(&process) else { return };
+                let status = code.map_or(ExitStatus::Signal(signal.unwrap_or(0)), ExitStatus::Code);
+                let out_of_memory = self.measures.out_of_memory_kills() > running.kills_before;
+                let _ = running.exit.send(Exit { status, out_of_memory });
+            }
+            FromSandbox::AllKilled { request } => {
+                if let Some(kill) = pending.kills.remove(&request) {
+                    let _ = kill.send(());
+                }
+            }
+            FromSandbox::Measures(_) | FromSandbox::Ready | FromSandbox::Failed(_) => {
+                tracing::warn!(sandbox = self.id, "sandbox.unexpected_message");
+            }
+        }
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        if self.destroyed.load(Ordering::Acquire) { Err(Error::Destroyed) } else { Ok(()) }
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn spawn(&self, command: Command) -> Result<Process, Error> {
+        self.alive()?;
+        let Pipes { read, write } = Pipes::open(command.log_descriptor)?;
+        let program = command.program.display().to_string();
+        let process = self.number();
+        let (start, started) = oneshot::channel();
+        let (exit, exited) = oneshot::channel();
+        {
+            let kills_before = self.measures.out_of_memory_kills();
+            let mut pending = lock(&self.pending);
+            pending.starts.insert(process, start);
+            pending.exits.insert(process, Running { exit, kills_before });
+        }
+        let descriptors: Vec<_> = [&write.stdout, &write.stderr].into_iter().chain(&write.log).collect();
+        let borrowed: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+        let sent = self.channel.send(&ToInit::Spawn { process, command }, &borrowed).await;
+        drop(write);
+        if let Err(source) = sent {
+            let mut pending = lock(&self.pending);
+            pending.starts.remove(&process);
+            pending.exits.remove(&process);
+            self.alive()?;
+            return Err(Error::setup("ask for a process", source));
+        }
+        let host_pid = match started.await.map_err(|_| Error::Destroyed)? {
+            Ok(host_pid) => host_pid,
+            Err(Error::Execute { source, .. }) => return Err(Error::Execute { program, source }),
+            Err(error) => return Err(error),
+        };
+        let Ends { stdout, stderr, log } = read;
+        Ok(Process { host_pid, stdout, stderr, log, exit: exited })
+    }
+
+    async fn kill_all(&self) -> Result<(), Error> {
+        self.alive()?;
+        let (kill, killed) = oneshot::channel();
+        let request = self.number();
+        lock(&self.pending).kills.insert(request, kill);
+        // Dying and reaping shall not wait for CPU time that the processes have used up.
+        let lift = self.measures.limit_cpus(None);
+        lift.map_err(|source| Error::setup("lift the CPU limit", source))?;
+        self.thaw()?;
+        let sent = self.channel.send(&ToInit::KillAll { request }, &[]).await;
+        let answer = killed.await;
+        let _ = self.measures.limit_cpus(Some(self.limits.cpus));
+        sent.and(answer.map_err(std::io::Error::other)).map_err(|_| Error::Destroyed)
+    }
+
+    fn thaw(&self) -> Result<(), Error> {
+        self.measures.freeze(false).map_err(|source| Error::setup("thaw", source))
+    }
+
+    async fn destroy(&self) {
+        self.close();
+        let mut gone = self.gone.subscribe();
+        // The sender lives as long as `self`.
+        let _ = gone.wait_for(|gone| *gone).await;
+    }
+}
+
+/// The host's number of the process that `descriptor` stands for.
+fn host_pid(descriptor: &OwnedFd) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", descriptor.as_raw_fd())).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
+}
+
+/// The handle given out.
+#[derive(Debug)]
+pub(super) struct LinuxSandbox(Arc<Shared>);
+
+impl LinuxSandbox {
+    pub(super) fn new(shared: &Arc<Shared>, tasks: &TaskTracker) -> Self {
+        let listening = Arc::clone(shared);
+        tasks.spawn(async move { listening.listen().await });
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for LinuxSandbox {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Sandbox for LinuxSandbox {
+    fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    fn take_listeners(&self) -> Vec<TcpListener> {
+        std::mem::take(&mut lock(&self.0.listeners))
+    }
+
+    fn spawn(&self, command: Command) -> BoxFuture<'_, Result<Process, Error>> {
+        Box::pin(self.0.spawn(command))
+    }
+
+    fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.0.kill_all())
+    }
+
+    fn freeze(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            self.0.alive()?;
+            self.0.measures.freeze(true).map_err(|source| Error::setup("freeze", source))
+        })
+    }
+
+    fn thaw(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            self.0.alive()?;
+            self.0.thaw()
+        })
+    }
+
+    fn limit_cpus(&self, cpus: f64) {
+        if let Err(error) = self.0.measures.limit_cpus(Some(cpus)) {
+            tracing::warn!(sandbox = self.0.id, %error, "sandbox.limit_cpus.failed");
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        self.0.measures.usage()
+    }
+
+    fn reset_peak(&self) {
+        self.0.measures.reset_peak();
+    }
+
+    fn destroy(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.destroy())
+    }
+}
