@@ -61,8 +61,7 @@ pub enum Missing {
     /// No interpreter of that version.
     #[error(
         "{identifier} needs {language} {version}, which is not on this machine ({}); install it so that `{name}` is on \
-         the PATH, or give its executable as `{identifier} = \"/path/to/{name}\"` under [runtimes] in the configuration \
-         file",
+         the PATH, or say where it is with `--runtime {identifier}=/path/to/{name}`",
         found_text(found)
     )]
     Interpreter {

@@ -13,6 +13,7 @@ mod init;
 pub mod jailer;
 mod linux;
 mod pipes;
+pub mod probe;
 mod process;
 mod readiness;
 mod spec;

@@ -16,6 +16,15 @@ pub(crate) enum Version {
     Two,
 }
 
+impl std::fmt::Display for Version {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::One => "v1",
+            Self::Two => "v2",
+        })
+    }
+}
+
 /// A mounted tree: where it is and where in it this process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Tree {
