@@ -207,7 +207,7 @@ def test_code(refused):
     assert (status, code) == (400, "InvalidParameterValueException")
     status, code, message, _ = refused("create_function", Code={})
     assert (status, code) == (400, "InvalidParameterValueException") and message
-    status, code, message, _ = refused("create_function", Code={"S3Bucket": "b", "S3Key": "k"})
+    status, code, message, _ = refused("create_function", Code={"S3Bucket": "bucket", "S3Key": "k"})
     assert (status, code) == (400, "InvalidParameterValueException") and "S3" in message
 
 

@@ -98,7 +98,7 @@ def test_init_raises(deploy, client):
     body, log = failed(client, name)
     assert (body["errorType"], body["errorMessage"], body["requestId"]) == ("RuntimeError", "at import", "")
     assert any("/var/task/index.py" in line for line in body["stackTrace"])
-    assert "INIT_START " in log and "INIT_REPORT Init Duration: " in log
+    assert "Status: error\tError Type: " in log
     # It stays so, invocation after invocation.
     assert failed(client, name)[0]["errorMessage"] == "at import"
 

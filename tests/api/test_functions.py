@@ -178,11 +178,11 @@ def test_revision_guards(client, deploy):
 
 
 def test_updates_replace_whole_structures(client, deploy):
-    name = deploy(Environment={"Variables": {"A": "1", "B": "2"}}, Description="d", Timeout=9)
-    client.update_function_configuration(FunctionName=name, Environment={"Variables": {"C": "3"}})
+    name = deploy(Environment={"Variables": {"FIRST": "1", "SECOND": "2"}}, Description="d", Timeout=9)
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": {"THIRD": "3"}})
     deploy.wait(name)
     configuration = client.get_function_configuration(FunctionName=name)
-    assert configuration["Environment"] == {"Variables": {"C": "3"}}
+    assert configuration["Environment"] == {"Variables": {"THIRD": "3"}}
     assert (configuration["Description"], configuration["Timeout"]) == ("d", 9)
 
 
@@ -377,7 +377,7 @@ def test_the_aws_cli_creates_updates_and_deletes(server, python_runtime, tmp_pat
     package.write_bytes(packages.python("def handler(event, context): return {'got': event}\n"))
     created = server.aws(
         "lambda", "create-function", "--function-name", name, "--runtime", python_runtime, "--role", ROLE,
-        "--handler", "index.handler", "--zip-file", f"fileb://{package}", "--environment", "Variables={A=b}",
+        "--handler", "index.handler", "--zip-file", f"fileb://{package}", "--environment", "Variables={STAGE=test}",
     )  # fmt: skip
     assert json.loads(created.stdout)["State"] == "Pending"
     server.aws("lambda", "wait", "function-active-v2", "--function-name", name)

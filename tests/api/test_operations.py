@@ -32,8 +32,8 @@ EXAMPLES = {
     "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f",
     "ResourceArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f",
     "Role": f"arn:aws:iam::{ACCOUNT}:role/service",
-    "Action": "lambda:InvokeFunction",
-    "Principal": "s3.amazonaws.com",
+    "Action": "lambda:GetLayerVersion",
+    "Principal": ACCOUNT,
     "FunctionVersion": "1",
     "Qualifier": "1",
     "UUID": "0b8f7a1e-1111-2222-3333-444455556666",
@@ -43,6 +43,11 @@ EXAMPLES = {
     "CapacityProviderOperatorRoleArn": f"arn:aws:iam::{ACCOUNT}:role/operator",
     "SubnetIds": "subnet-0123456789abcdef0",
     "SecurityGroupIds": "sg-0123456789abcdef0",
+}
+
+ACTIONS = {
+    "AddPermission": {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"},
+    "AddLayerVersionPermission": {"Action": "lambda:GetLayerVersion", "Principal": "*"},
 }
 
 
@@ -80,6 +85,7 @@ def call(client, operation):
     recorder = Recorder(client)
     model = client.meta.service_model.operation_model(operation)
     members = example(model.input_shape, "") if model.input_shape else {}
+    members |= ACTIONS.get(operation, {})
     method = {name: method for method, name in client.meta.method_to_api_mapping.items()}[operation]
     try:
         getattr(client, method)(**members)

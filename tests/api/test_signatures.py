@@ -165,7 +165,7 @@ def test_another_day(signer):
         ("AWS4-HMAC-SHA256", "IncompleteSignatureException"),
         ("AWS4-HMAC-SHA256 Credential=a/b/c", "IncompleteSignatureException"),
         ("AWS4-HMAC-SHA256 Credential, SignedHeaders=host, Signature=0", "IncompleteSignatureException"),
-        ("AWS4-HMAC-SHA512 Credential=a/20260101/r/lambda/aws4_request, SignedHeaders=host, Signature=0", "IncompleteSignatureException"),
+        ("AWS4-HMAC-SHA512 Credential=a/20260101/r/lambda/aws4_request, SignedHeaders=host, Signature=0", "InvalidSignatureException"),
         ("Basic dXNlcjpwYXNzd29yZA==", "IncompleteSignatureException"),
         ("\x80\xff", None),
     ],
