@@ -27,8 +27,10 @@ fn main() -> io::Result<()> {
     }
     let code = format!(
         "/// The text of every `runtime.toml`.\npub(super) const DEFINITIONS: &[&str] = &[\n{definitions}];\n\
-         /// The files of every family's client, by name.\n\
-         pub(super) const CLIENTS: &[(&str, &[(&str, &[u8])])] = &[\n{clients}];\n"
+         /// A file's name and content.\n\
+         pub(super) type File = (&'static str, &'static [u8]);\n\
+         /// The files of every family's client.\n\
+         pub(super) const CLIENTS: &[(&str, &[File])] = &[\n{clients}];\n"
     );
     let out = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
     fs::write(out.join("embedded.rs"), code)

@@ -12,7 +12,9 @@
 //! | `POST response`: caller served, 202 written | the connection's task | the caller; the function | the payload |
 //! | `GET next`: pipes read, END, REPORT, owner told | the connection's task | whom the owner wakes | END and REPORT lines |
 //!
-//! The connection's task is woken by the kernel alone, twice. The supervisor sleeps until the deadline that was
+//! The connection's task is woken by the kernel alone, twice. A client that sends its request for the next event along
+//! with its answer wakes it once, and is itself woken once an invocation, by the event: the 202 waits for it and goes
+//! out in the same segment. The supervisor sleeps until the deadline that was
 //! nearest when it last looked and then looks again, so that a run of invocations shares one timer.
 
 use std::collections::VecDeque;

@@ -154,6 +154,7 @@ impl Connection {
 
     /// Answers a request that could not be read, and closes.
     async fn refuse(&mut self, error: ReadError) -> Result<(), Close> {
+        self.writer.write_all(std::mem::take(&mut self.held)).await?;
         if let Some(reply) = Reply::unreadable(&error) {
             self.writer.write_all(reply.bytes()).await?;
         }

@@ -22,8 +22,11 @@ pub(super) struct Found {
 /// What was asked of interpreters, so that each is run once.
 #[derive(Debug, Default)]
 pub(super) struct Interpreters {
-    probed: Mutex<HashMap<(PathBuf, Option<SystemTime>), Option<Found>>>,
+    probed: Mutex<HashMap<Executable, Option<Found>>>,
 }
+
+/// A path with the time at which its content last changed.
+type Executable = (PathBuf, Option<SystemTime>);
 
 /// What people call the interpreter of a family.
 pub(super) fn language(family: &str) -> &str {

@@ -113,6 +113,61 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_and_the_next_event_come_together() {
+    everywhere(silent, async |subject, _| {
+        let mut peer = Peer::of(&subject).await;
+        peer.send(NEXT).await;
+        let event = invocation("1");
+        let id = event.request_id;
+        let running = subject.begin(event).await;
+        assert_eq!(peer.receive().await, (200, "1".to_owned()));
+        peer.send(format!("{}{NEXT}", response(id, "Content-Length: 1\r\n\r\n2"))).await;
+        assert_eq!(settle(running).await.0, Outcome::Success("2".into()));
+        // Nothing has been sent: the runtime sleeps until there is an event.
+        let mut one = [0];
+        let silence = tokio::time::timeout(Duration::from_millis(50), peer.0.peek(&mut one)).await;
+        assert!(silence.is_err());
+        let running = subject.begin(invocation("3")).await;
+        assert_eq!(peer.receive().await.0, 202);
+        assert_eq!(peer.receive().await, (200, "3".to_owned()));
+        drop(running);
+        peer.send(response(id, "Content-Length: 1\r\n\r\n4")).await;
+        assert_eq!(peer.receive().await.0, 400, "that one was answered");
+        subject.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_held_back_is_sent_if_no_event_comes() {
+    everywhere(silent, async |subject, _| {
+        for follower in ["GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n:\r\n\r\n", NEXT] {
+            let event = invocation("1");
+            let id = event.request_id;
+            let running = subject.begin(event).await;
+            let mut peer = Peer::of(&subject).await;
+            peer.send(NEXT).await;
+            peer.receive().await;
+            peer.send(format!("{}{follower}", response(id, "Content-Length: 1\r\n\r\n2"))).await;
+            if follower != NEXT {
+                assert_eq!(peer.receive().await.0, 202);
+                assert_eq!(peer.receive().await.0, 400);
+            }
+            // Another connection takes the event's place.
+            let mut other = Peer::of(&subject).await;
+            other.send(NEXT).await;
+            settle(running).await;
+            if follower == NEXT {
+                assert_eq!(peer.receive().await.0, 202);
+            }
+            assert!(peer.is_closed().await);
+        }
+        subject.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_without_end_is_cut() {
     everywhere(silent, async |subject, _| {
         let mut peer = Peer::of(&subject).await;
