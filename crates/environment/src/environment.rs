@@ -486,7 +486,7 @@ impl Environment {
             duration: summary.duration,
             billed_milliseconds: report::billed_milliseconds(summary.init_duration, summary.duration),
             memory_size_mb,
-            max_memory_used_mb: report::memory_mb(self.sandbox.usage().peak_memory_bytes, memory_size_mb),
+            max_memory_used_mb: report::memory_mb(self.sandbox.peak_memory_bytes(), memory_size_mb),
             init_duration: summary.init_duration,
             status: match summary.status {
                 Status::Success => ReportStatus::Done,

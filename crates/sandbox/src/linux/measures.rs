@@ -16,6 +16,8 @@ pub(super) struct Measures {
     /// The kernel's peak when it was last read, and what was made of it.
     last_peak: AtomicU64,
     peak: AtomicU64,
+    /// The kernel's peak, cached files included, when `peak` was last worked out.
+    kernel_peak: AtomicU64,
 }
 
 impl Measures {
@@ -33,6 +35,11 @@ impl Measures {
         while filled < buffer.len() {
             match rustix::io::pread(file, &mut buffer[filled..], filled as u64) {
                 Ok(0) => break,
+                // The kernel gives such a file whole: less than was asked for is its end.
+                Ok(count) if count < buffer.len() - filled => {
+                    filled += count;
+                    break;
+                }
                 Ok(count) => filled += count,
                 // The group is gone.
                 Err(_) => return None,
@@ -103,6 +110,15 @@ impl Measures {
         Usage { memory_bytes, peak_memory_bytes, out_of_memory_kills }
     }
 
+    /// The peak alone, for every invocation's report: one read as long as the kernel's peak has not moved.
+    pub(super) fn peak_memory_bytes(&self) -> u64 {
+        let Some(now) = self.number(Measure::Peak) else { return self.usage().peak_memory_bytes };
+        if self.kernel_peak.swap(now, Ordering::Relaxed) == now {
+            return self.peak.load(Ordering::Relaxed);
+        }
+        self.usage().peak_memory_bytes
+    }
+
     /// Bytes of cached files: memory that is in use only as long as nobody needs it.
     fn file_cache(&self) -> u64 {
         let mut buffer = [0; 4096];
@@ -120,6 +136,7 @@ impl Measures {
             let _ = write(file, "0");
         }
         self.peak.store(0, Ordering::Relaxed);
+        self.kernel_peak.store(0, Ordering::Relaxed);
     }
 
     /// What init's watchdog wrote last: memory, peak, kills.

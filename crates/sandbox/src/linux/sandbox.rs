@@ -273,6 +273,10 @@ impl Sandbox for LinuxSandbox {
         self.0.measures.usage()
     }
 
+    fn peak_memory_bytes(&self) -> u64 {
+        self.0.measures.peak_memory_bytes()
+    }
+
     fn reset_peak(&self) {
         self.0.measures.reset_peak();
     }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{PidfdFlags, Signal, pidfd_open};
 use tokio::sync::oneshot;
@@ -27,6 +27,9 @@ use crate::pipes::Pipes;
 use crate::{
     Backend, BoxFuture, Command, Error, Exit, ExitStatus, Isolation, Process, Root, Sandbox, Spec, Usage,
 };
+
+/// How old a peak may be that is given out without looking again.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs commands as plain child processes. See the [module](self).
 #[derive(Debug)]
@@ -84,6 +87,7 @@ impl ProcessBackend {
             listeners: Mutex::new(listeners),
             sessions: Mutex::default(),
             peak: AtomicU64::new(0),
+            looked: Mutex::new(None),
             destroyed: AtomicBool::new(false),
         });
         let mut sandboxes = lock(&self.sandboxes);
@@ -148,6 +152,8 @@ struct Shared {
     /// Session ids of the processes started, each of which leads its own session.
     sessions: Mutex<Vec<i32>>,
     peak: AtomicU64,
+    /// When memory was last looked at: that takes a walk through all of `/proc`.
+    looked: Mutex<Option<Instant>>,
     destroyed: AtomicBool,
 }
 
@@ -268,6 +274,16 @@ impl Sandbox for ProcessSandbox {
             session::members(&lock(&self.shared.sessions)).iter().map(|member| member.memory_bytes).sum();
         let peak = self.shared.peak.fetch_max(memory, Ordering::Relaxed).max(memory);
         Usage { memory_bytes: memory, peak_memory_bytes: peak, out_of_memory_kills: 0 }
+    }
+
+    fn peak_memory_bytes(&self) -> u64 {
+        let mut looked = lock(&self.shared.looked);
+        if looked.is_some_and(|looked| looked.elapsed() < LOOK_INTERVAL) {
+            return self.shared.peak.load(Ordering::Relaxed);
+        }
+        *looked = Some(Instant::now());
+        drop(looked);
+        self.usage().peak_memory_bytes
     }
 
     fn reset_peak(&self) {
