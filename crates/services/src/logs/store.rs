@@ -226,3 +226,66 @@ impl fmt::Debug for LogStore {
         formatter.debug_struct("LogStore").field("root", &self.handle.shared.root).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn open(directory: &Path, config: LogStoreConfig) -> (LogStore, Clock) {
+        let clock = Clock::new_virtual();
+        (LogStore::open(directory, config, clock.clone()).unwrap(), clock)
+    }
+
+    fn append(store: &LogStore, group: &str, times: std::ops::Range<i64>) {
+        let stream = LogStream {
+            account: "000000000000".into(),
+            region: "eu-west-1".into(),
+            group: group.into(),
+            stream: "s".into(),
+        };
+        for time in times {
+            let event = NewEvent { stream: "s", time, message: &[b'm'; 1000] };
+            store.handle.shared.append(&stream, &[event]).unwrap();
+        }
+    }
+
+    fn group(store: &LogStore, name: &str) -> Arc<Group> {
+        store.groups("000000000000", "eu-west-1", "", 10, |other| other == name).remove(0)
+    }
+
+    #[test]
+    fn the_oldest_of_all_groups_make_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let config =
+            LogStoreConfig { max_total_bytes: 50_000, segment_bytes: 10_000, ..LogStoreConfig::default() };
+        let (store, _clock) = open(directory.path(), config.clone());
+        append(&store, "old", 0..40);
+        append(&store, "new", 1000..1030);
+        store.handle.shared.trim().unwrap();
+        let (old, new) = (group(&store, "old").describe(), group(&store, "new").describe());
+        assert!(new.stored_bytes > 30_000, "new events went before old ones");
+        assert!(old.stored_bytes > 0 && old.stored_bytes + new.stored_bytes <= 50_000);
+        // The files went with them.
+        store.close();
+        let (reopened, _clock) = open(directory.path(), config);
+        assert_eq!(group(&reopened, "old").describe().stored_bytes, old.stored_bytes);
+    }
+
+    #[test]
+    fn expired_segments_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, clock) = open(directory.path(), LogStoreConfig::default());
+        let now = store.now();
+        append(&store, "g", now..now + 10);
+        group(&store, "g").set_retention(Some(1)).unwrap();
+        store.handle.shared.trim().unwrap();
+        assert!(group(&store, "g").describe().stored_bytes > 10_000);
+        clock.advance(Duration::from_secs(25 * 3600)).unwrap();
+        store.handle.shared.trim().unwrap();
+        assert_eq!(group(&store, "g").describe().stored_bytes, 0);
+        append(&store, "g", now..now + 1);
+        assert_eq!(group(&store, "g").streams("").len(), 1);
+    }
+}
