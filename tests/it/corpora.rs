@@ -1,6 +1,8 @@
 //! The fuzz targets' corpora as plain tests: every input, and for each a fixed set of mutations, on stable Rust.
 //! What a fuzzing run finds is added to `fuzz/corpus/<target>/` and stays checked here.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 /// Mutations of each input, beside the input itself.

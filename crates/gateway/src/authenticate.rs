@@ -2,9 +2,7 @@
 
 use rushlight_api::{Error, MessageKey};
 use rushlight_auth::Principal;
-use rushlight_auth::sigv4::{
-    Accept, BodyHash, Head, Rejection, RequestView, Verifier, claimed_credential,
-};
+use rushlight_auth::sigv4::{Accept, BodyHash, Head, Rejection, RequestView, Verifier, claimed_credential};
 use rushlight_model::arn::{Scope, is_region};
 
 /// How callers are authenticated.
@@ -89,7 +87,8 @@ impl Authenticator {
     fn permitted(&self, request: &RequestView<'_>) -> Caller {
         let claim = claimed_credential(request);
         let account = claim.as_ref().and_then(|claim| claim.account()).unwrap_or(&self.default.account);
-        let region = claim.as_ref().and_then(|claim| claim.region.as_deref()).filter(|region| is_region(region));
+        let region =
+            claim.as_ref().and_then(|claim| claim.region.as_deref()).filter(|region| is_region(region));
         let region = region.unwrap_or(&self.default.region);
         let scope = Scope { account: account.to_owned(), region: region.to_owned() };
         Caller { principal: Principal::root(&scope.account), scope }

@@ -50,7 +50,8 @@ pub(crate) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Body
             Some(whole) => whole.extend_from_slice(&piece),
             None if first.is_empty() => first = piece,
             None => {
-                let capacity = usize::try_from(announced.min(TRUSTED_CAPACITY)).unwrap_or_default().max(length);
+                let capacity =
+                    usize::try_from(announced.min(TRUSTED_CAPACITY)).unwrap_or_default().max(length);
                 let mut joined = BytesMut::with_capacity(capacity);
                 joined.extend_from_slice(&first);
                 joined.extend_from_slice(&piece);

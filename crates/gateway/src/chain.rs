@@ -50,7 +50,9 @@ impl Gateway {
         let request_id = RequestId::random();
         let received = Received { parts: &parts, body, request_id };
         let (protocol, answer) = match route {
-            Route::Lambda(resolution) => (Protocol::RestJson, self.lambda(received, &resolution, &query).await),
+            Route::Lambda(resolution) => {
+                (Protocol::RestJson, self.lambda(received, &resolution, &query).await)
+            }
             Route::Logs(operation) => (Protocol::AwsJson, self.logs(received, operation).await),
             Route::Code { account, region, sha256 } => {
                 (Protocol::RestJson, self.code(received.parts, account, region, sha256).await)
@@ -90,12 +92,17 @@ impl Gateway {
                     request_id,
                     host: host(parts),
                 };
-                lambda::service::dispatch(&self.control, &context, resolution, query, &parts.headers, body).await
+                lambda::service::dispatch(&self.control, &context, resolution, query, &parts.headers, body)
+                    .await
             }
         }
     }
 
-    async fn logs(&self, received: Received<'_>, operation: logs::Operation) -> Result<Response<Bytes>, Error> {
+    async fn logs(
+        &self,
+        received: Received<'_>,
+        operation: logs::Operation,
+    ) -> Result<Response<Bytes>, Error> {
         let Received { parts, body, .. } = received;
         let too_large = |_| Error::request_entity_too_large("Request body is too large");
         let (caller, body) =
@@ -104,16 +111,24 @@ impl Gateway {
         logs::service::dispatch(&self.logs, &LogsCaller { account, region }, operation, body).await
     }
 
-    async fn advance_clock(&self, received: Received<'_>, query: &Query<'_>) -> Result<Response<Bytes>, Error> {
+    async fn advance_clock(
+        &self,
+        received: Received<'_>,
+        query: &Query<'_>,
+    ) -> Result<Response<Bytes>, Error> {
         let too_large = |_| Error::request_entity_too_large("Request body is too large");
-        let (caller, _) = self.authenticated(received.parts, received.body, &["lambda"], 1024, too_large).await?;
+        let (caller, _) =
+            self.authenticated(received.parts, received.body, &["lambda"], 1024, too_large).await?;
         if caller.principal.kind() != PrincipalKind::Root {
             return Err(Error::access_denied(Some("only the root key may advance the clock".to_owned())));
         }
         let seconds = query.get("seconds").and_then(|text| text.parse().ok());
-        let seconds = seconds.ok_or_else(|| Error::validation("seconds: a whole number of seconds is wanted"))?;
+        let seconds =
+            seconds.ok_or_else(|| Error::validation("seconds: a whole number of seconds is wanted"))?;
         match self.clock.advance(std::time::Duration::from_secs(seconds)) {
-            Ok(()) => Ok(json(StatusCode::OK, &serde_json::json!({ "now": self.clock.now().to_iso_millis() }))),
+            Ok(()) => {
+                Ok(json(StatusCode::OK, &serde_json::json!({ "now": self.clock.now().to_iso_millis() })))
+            }
             Err(refusal) => Err(Error::validation(refusal.to_string())),
         }
     }
@@ -146,7 +161,8 @@ impl Gateway {
             BodyError::TooLarge { bytes } => too_large(bytes),
             BodyError::Slow | BodyError::Broken => Error::serialization(None),
         })?;
-        let caller = self.authenticator.check_body(checked, &body).map_err(|rejection| rejected(&rejection))?;
+        let caller =
+            self.authenticator.check_body(checked, &body).map_err(|rejection| rejected(&rejection))?;
         Ok((caller, body))
     }
 }
@@ -176,5 +192,7 @@ fn too_large(operation: Operation, limit: usize) -> Error {
         Operation::Invoke => "InvokeFunction",
         operation => operation.name(),
     };
-    Error::request_entity_too_large(format!("Request must be smaller than {limit} bytes for the {name} operation"))
+    Error::request_entity_too_large(format!(
+        "Request must be smaller than {limit} bytes for the {name} operation"
+    ))
 }

@@ -32,7 +32,8 @@ impl Gateway {
             .map_err(|rejection| rejected(&rejection))?;
         // The signature covers the path, so the holder of one URL reaches one package; and a key reaches only
         // packages of its own account and region.
-        if self.authenticator.enforces() && (caller.scope.account != account || caller.scope.region != region) {
+        if self.authenticator.enforces() && (caller.scope.account != account || caller.scope.region != region)
+        {
             return Err(Error::access_denied(None));
         }
         let digest: Digest = sha256.parse().map_err(|_| Error::unknown_operation())?;
@@ -51,7 +52,9 @@ impl Gateway {
         })?;
         let package = package.ok_or_else(Error::unknown_operation)?;
         let mut response = Response::new(package);
-        response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+        response
+            .headers_mut()
+            .insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
         Ok(response)
     }
 }

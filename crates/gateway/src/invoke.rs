@@ -35,8 +35,9 @@ impl Gateway {
         request_id: RequestId,
         input: InvokeRequest,
     ) -> Result<Response<Bytes>, Error> {
-        let reference = FunctionReference::parse(&caller.scope, &input.function_name, input.qualifier.as_deref())
-            .map_err(reference_error)?;
+        let reference =
+            FunctionReference::parse(&caller.scope, &input.function_name, input.qualifier.as_deref())
+                .map_err(reference_error)?;
         let invocation_type = input.invocation_type.unwrap_or(InvocationType::RequestResponse);
         match invocation_type {
             InvocationType::DryRun => {
@@ -83,7 +84,9 @@ fn trace_header(parts: &Parts) -> Option<String> {
 /// From base64 to JSON text.
 fn client_context(header: &str) -> Result<String, Error> {
     let refused = || {
-        errors::invalid_request_content_exception("Client context must be a valid Base64-encoded JSON object.")
+        errors::invalid_request_content_exception(
+            "Client context must be a valid Base64-encoded JSON object.",
+        )
     };
     let text = STANDARD.decode(header).map_err(|_| refused())?;
     if text.len() > quota::CLIENT_CONTEXT_BYTES || json_check::check(&text).is_err() {

@@ -64,8 +64,12 @@ pub(crate) fn check(text: &[u8]) -> Result<(), Problem> {
                     scan.at += 1;
                     open.pop();
                 }
-                (Container::Array, _) => return Err(scan.unexpected("was expecting comma to separate Array entries", &open)),
-                (Container::Object, _) => return Err(scan.unexpected("was expecting comma to separate Object entries", &open)),
+                (Container::Array, _) => {
+                    return Err(scan.unexpected("was expecting comma to separate Array entries", &open));
+                }
+                (Container::Object, _) => {
+                    return Err(scan.unexpected("was expecting comma to separate Object entries", &open));
+                }
             }
         }
     }
@@ -102,7 +106,9 @@ impl Scan<'_> {
     /// A key, its colon and the white space behind it.
     fn key(&mut self) -> Result<(), Problem> {
         if self.peek() != Some(b'"') {
-            return Err(self.unexpected("was expecting double-quote to start field name", &[Container::Object]));
+            return Err(
+                self.unexpected("was expecting double-quote to start field name", &[Container::Object])
+            );
         }
         self.string(true)?;
         self.white_space();
@@ -119,7 +125,9 @@ impl Scan<'_> {
         match self.peek() {
             Some(b'"') => self.string(false),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' || byte == b'$' || byte >= 0x80 => self.word(),
+            Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' || byte == b'$' || byte >= 0x80 => {
+                self.word()
+            }
             Some(_) => {
                 let expectation = "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
                 Err(self.unexpected(expectation, open))
@@ -136,7 +144,13 @@ impl Scan<'_> {
             let Some(length) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) else {
                 self.at = self.text.len();
                 let what = if is_key { "in field name" } else { "in VALUE_STRING" };
-                let what = if is_key { format!("Unexpected end-of-input {what}") } else { format!("Unexpected end-of-input: was expecting closing quote for a string value ({what})") };
+                let what = if is_key {
+                    format!("Unexpected end-of-input {what}")
+                } else {
+                    format!(
+                        "Unexpected end-of-input: was expecting closing quote for a string value ({what})"
+                    )
+                };
                 return Err(self.located(&what));
             };
             self.at += length;
@@ -173,7 +187,9 @@ impl Scan<'_> {
                 self.at += 1;
                 for _ in 0..4 {
                     if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                        return Err(self.unexpected("expected a hex-digit for character escape sequence", &[]));
+                        return Err(
+                            self.unexpected("expected a hex-digit for character escape sequence", &[])
+                        );
                     }
                     self.at += 1;
                 }
@@ -194,7 +210,9 @@ impl Scan<'_> {
         let leading_zero = self.peek() == Some(b'0');
         let digits = self.digits();
         if digits == 0 {
-            return Err(self.unexpected("expected digit (0-9) to follow minus sign, for valid numeric value", &[]));
+            return Err(
+                self.unexpected("expected digit (0-9) to follow minus sign, for valid numeric value", &[])
+            );
         }
         if leading_zero && digits > 1 {
             return Err(self.located("Invalid numeric value: Leading zeroes not allowed"));
@@ -230,7 +248,10 @@ impl Scan<'_> {
 
     fn word(&mut self) -> Result<(), Problem> {
         let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80) {
+        while self
+            .peek()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80)
+        {
             self.at += 1;
         }
         let word = &self.text[start..self.at];
@@ -247,7 +268,9 @@ impl Scan<'_> {
     fn end(&mut self) -> Result<(), Problem> {
         match self.peek() {
             None => Ok(()),
-            Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9') => Err(self.located("Trailing token after the end of the value")),
+            Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9') => {
+                Err(self.located("Trailing token after the end of the value"))
+            }
             Some(_) => {
                 let expectation = "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
                 Err(self.unexpected(expectation, &[]))
@@ -288,10 +311,14 @@ impl Scan<'_> {
         let head = &rest[..rest.len().min(4)];
         let character = match std::str::from_utf8(head) {
             Ok(text) => text.chars().next(),
-            Err(error) => std::str::from_utf8(&head[..error.valid_up_to()]).ok().and_then(|text| text.chars().next()),
+            Err(error) => {
+                std::str::from_utf8(&head[..error.valid_up_to()]).ok().and_then(|text| text.chars().next())
+            }
         };
         match character {
-            Some(character) if character.is_control() => format!("(CTRL-CHAR, code {})", u32::from(character)),
+            Some(character) if character.is_control() => {
+                format!("(CTRL-CHAR, code {})", u32::from(character))
+            }
             Some(character) => format!("'{character}' (code {})", u32::from(character)),
             None => format!("'\u{fffd}' (code {})", head.first().copied().unwrap_or_default()),
         }
@@ -321,8 +348,16 @@ mod tests {
     #[test]
     fn accepts_json() {
         for text in [
-            "{}", "[]", " null ", "true", "0", "-1.5e+10", "\"\\u00e9 \\n\"", "{\"a\":[1,2,{\"b\":null}],\"c\":\"é\"}",
-            "[[],{},[{}]]", "\n{\n}\n",
+            "{}",
+            "[]",
+            " null ",
+            "true",
+            "0",
+            "-1.5e+10",
+            "\"\\u00e9 \\n\"",
+            "{\"a\":[1,2,{\"b\":null}],\"c\":\"é\"}",
+            "[[],{},[{}]]",
+            "\n{\n}\n",
         ] {
             assert_eq!(check(text.as_bytes()), Ok(()), "{text}");
         }
@@ -331,14 +366,26 @@ mod tests {
     #[test]
     fn refuses_in_the_words_of_aws() {
         for (text, words) in [
-            ("not json", "Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"),
+            (
+                "not json",
+                "Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
+            ),
             ("{\"a\":1", "Unexpected end-of-input: expected close marker for OBJECT"),
             ("[1", "Unexpected end-of-input: expected close marker for ARRAY"),
-            ("{'a':1}", "Unexpected character (''' (code 39)): was expecting double-quote to start field name"),
-            ("{\"a\" 1}", "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value"),
+            (
+                "{'a':1}",
+                "Unexpected character (''' (code 39)): was expecting double-quote to start field name",
+            ),
+            (
+                "{\"a\" 1}",
+                "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value",
+            ),
             ("[1 2]", "Unexpected character ('2' (code 50)): was expecting comma to separate Array entries"),
             ("01", "Invalid numeric value: Leading zeroes not allowed"),
-            ("\"a", "Unexpected end-of-input: was expecting closing quote for a string value (in VALUE_STRING)"),
+            (
+                "\"a",
+                "Unexpected end-of-input: was expecting closing quote for a string value (in VALUE_STRING)",
+            ),
             ("   ", "No content to map due to end-of-input"),
         ] {
             let problem = check(text.as_bytes()).unwrap_err();

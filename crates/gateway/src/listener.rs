@@ -30,7 +30,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 8192, head_timeout: Duration::from_secs(65), head_bytes: 1024 * 1024, headers: 256 }
+        Self {
+            connections: 8192,
+            head_timeout: Duration::from_secs(65),
+            head_bytes: 1024 * 1024,
+            headers: 256,
+        }
     }
 }
 
@@ -82,7 +87,8 @@ impl Listener {
             }
         }
         drop(self.socket);
-        let drained = tokio::time::timeout(grace, async { while connections.join_next().await.is_some() {} }).await;
+        let drained =
+            tokio::time::timeout(grace, async { while connections.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             tracing::warn!(connections = connections.len(), "listener.shutdown.cut");
             connections.shutdown().await;
@@ -91,7 +97,12 @@ impl Listener {
 }
 
 /// Serves one connection until it ends or, once `stop` is cancelled, until its request under way is answered.
-pub async fn serve_connection(stream: TcpStream, gateway: Arc<Gateway>, limits: Limits, stop: CancellationToken) {
+pub async fn serve_connection(
+    stream: TcpStream,
+    gateway: Arc<Gateway>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     // Answers are written in one piece; waiting to fill a segment would only delay them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {

@@ -34,7 +34,8 @@ impl<'a> Route<'a> {
         }
         if let Some(target) = parts.headers.get(TARGET) {
             let operation = target.to_str().ok().and_then(logs::Operation::from_target);
-            return operation.map_or_else(|| Self::Unknown(rushlight_api::Error::unknown_operation()), Self::Logs);
+            return operation
+                .map_or_else(|| Self::Unknown(rushlight_api::Error::unknown_operation()), Self::Logs);
         }
         match lambda::routes::resolve(&parts.method, path, query) {
             Some(resolution) => Self::Lambda(resolution),

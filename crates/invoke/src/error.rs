@@ -17,7 +17,9 @@ pub enum Error {
         arn: String,
     },
     /// The function exists but cannot be invoked in its state.
-    #[error("The operation cannot be performed at this time. The function is currently in the following state: {state}")]
+    #[error(
+        "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+    )]
     NotActive {
         /// `Pending`, `Inactive` or `Failed`.
         state: &'static str,

@@ -81,7 +81,9 @@ impl Generations {
         let is_current = |generation: &Generation| {
             generation.identity.is_served_by(head) || generation.identity.is_newer_than(head)
         };
-        if let Some(generation) = self.current.read().get(&head.id).filter(|generation| is_current(generation)) {
+        if let Some(generation) =
+            self.current.read().get(&head.id).filter(|generation| is_current(generation))
+        {
             return Arc::clone(generation);
         }
         let mut current = self.current.write();

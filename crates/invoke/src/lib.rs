@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rushlight_environment::{Egress, Services};
 use rushlight_environment::runtime::Catalogue;
+use rushlight_environment::{Egress, Services};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::function::FunctionHead;
 use rushlight_store::table::{Table, function as keys};
@@ -104,7 +104,8 @@ impl Invoker {
     #[must_use]
     pub fn new(dependencies: Dependencies, settings: Settings) -> Self {
         let Dependencies { heads, code, credentials, catalogue, services } = dependencies;
-        let generations = Generations::new(services.clock.clone(), services.tracker.clone(), settings.max_age);
+        let generations =
+            Generations::new(services.clock.clone(), services.tracker.clone(), settings.max_age);
         let admission = Admission::new(settings.concurrent_executions);
         let turns = Arc::new(Semaphore::new(settings.concurrent_starts));
         let inner = Inner {

@@ -63,7 +63,8 @@ impl Invoker {
         let (head, executed_version) = (target.head(), target.configuration().version);
         let generation = inner.generations.of(head);
         let begun = loop {
-            let permit = inner.admission.admit(&head.id, head.reserved_concurrency).map_err(Error::Throttled)?;
+            let permit =
+                inner.admission.admit(&head.id, head.reserved_concurrency).map_err(Error::Throttled)?;
             match assign(&generation.pool, &inner.turns, &inner.services.clock).await? {
                 Assignment::New(turn) => {
                     break inner.begin_cold(&generation, invocation, want_log_tail, permit, turn).await?;
@@ -126,7 +127,9 @@ impl Inner {
     /// Makes a new environment; it initialises while this returns.
     async fn start(&self, generation: &Arc<Generation>) -> Result<Arc<Environment>, Error> {
         let configuration = &generation.configuration;
-        let Code::Zip { runtime, sha256, .. } = &configuration.code else { return Err(Error::ImageNotOffered) };
+        let Code::Zip { runtime, sha256, .. } = &configuration.code else {
+            return Err(Error::ImageNotOffered);
+        };
         let _starting = self.packages.starting(sha256);
         let code_directory = self.code.directory(sha256).await.map_err(Error::Code)?;
         let catalogue = Arc::clone(&self.catalogue);

@@ -52,9 +52,7 @@ impl Qualifier {
     pub fn parse(text: &str) -> Self {
         match text {
             "$LATEST" => Self::Latest,
-            _ => text
-                .parse()
-                .map_or_else(|_| Self::Alias(text.to_owned()), Self::Version),
+            _ => text.parse().map_or_else(|_| Self::Alias(text.to_owned()), Self::Version),
         }
     }
 }
@@ -83,11 +81,7 @@ impl FunctionId {
     #[must_use]
     pub fn arn(&self) -> String {
         let Scope { account, region } = &self.scope;
-        format!(
-            "arn:{}:lambda:{region}:{account}:function:{}",
-            self.scope.partition(),
-            self.name
-        )
+        format!("arn:{}:lambda:{region}:{account}:function:{}", self.scope.partition(), self.name)
     }
 
     /// The ARN with `:<qualifier>` behind it.
@@ -139,10 +133,7 @@ impl FunctionReference {
         if let Some(region) = parts.region
             && region != here.region
         {
-            return Err(ReferenceError::OtherRegion {
-                other: region.to_owned(),
-                here: here.region.clone(),
-            });
+            return Err(ReferenceError::OtherRegion { other: region.to_owned(), here: here.region.clone() });
         }
         if parts.account.is_some_and(|account| account != here.account) {
             return Err(ReferenceError::OtherAccount);
@@ -153,10 +144,7 @@ impl FunctionReference {
             }
             (derived, given) => derived.or(given).map(Qualifier::parse),
         };
-        let function = FunctionId {
-            scope: here.clone(),
-            name: parts.name.to_owned(),
-        };
+        let function = FunctionId { scope: here.clone(), name: parts.name.to_owned() };
         Ok(Self { function, qualifier })
     }
 
@@ -205,12 +193,7 @@ impl<'a> Parts<'a> {
         if name.is_empty() || qualifier.is_some_and(str::is_empty) {
             return None;
         }
-        Some(Self {
-            region,
-            account,
-            name,
-            qualifier,
-        })
+        Some(Self { region, account, name, qualifier })
     }
 }
 
@@ -229,9 +212,8 @@ pub fn is_account(text: &str) -> bool {
 #[must_use]
 pub fn is_region(text: &str) -> bool {
     let mut fields = text.rsplit('-');
-    let number = fields
-        .next()
-        .is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
+    let number =
+        fields.next().is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
     let words = fields.clone().count();
     number
         && words >= 2
@@ -243,10 +225,7 @@ mod tests {
     use super::*;
 
     fn here() -> Scope {
-        Scope {
-            account: "123456789012".into(),
-            region: "eu-west-1".into(),
-        }
+        Scope { account: "123456789012".into(), region: "eu-west-1".into() }
     }
 
     fn parse(text: &str, qualifier: Option<&str>) -> Result<String, ReferenceError> {
@@ -264,21 +243,14 @@ mod tests {
             arn,
         ] {
             assert_eq!(parse(form, None).as_deref(), Ok(arn), "{form}");
-            assert_eq!(
-                parse(&format!("{form}:live"), None),
-                Ok(format!("{arn}:live")),
-                "{form}"
-            );
+            assert_eq!(parse(&format!("{form}:live"), None), Ok(format!("{arn}:live")), "{form}");
             assert_eq!(parse(form, Some("7")), Ok(format!("{arn}:7")), "{form}");
         }
     }
 
     #[test]
     fn qualifiers_must_agree() {
-        assert_eq!(
-            parse("hello:1", Some("2")),
-            Err(ReferenceError::QualifierMismatch)
-        );
+        assert_eq!(parse("hello:1", Some("2")), Err(ReferenceError::QualifierMismatch));
         assert!(parse("hello:1", Some("1")).is_ok());
     }
 
@@ -289,10 +261,7 @@ mod tests {
             region.to_string(),
             "Functions from 'us-east-1' are not reachable in this region ('eu-west-1')"
         );
-        assert_eq!(
-            parse("999999999999:function:hello", None),
-            Err(ReferenceError::OtherAccount)
-        );
+        assert_eq!(parse("999999999999:function:hello", None), Err(ReferenceError::OtherAccount));
     }
 
     #[test]
@@ -301,39 +270,24 @@ mod tests {
             let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
             assert_eq!(parse(name, None).as_ref(), Ok(&arn));
             assert_eq!(parse(&arn, None).as_ref(), Ok(&arn));
-            assert_eq!(
-                parse(&format!("{name}:$LATEST"), None),
-                Ok(format!("{arn}:$LATEST"))
-            );
+            assert_eq!(parse(&format!("{name}:$LATEST"), None), Ok(format!("{arn}:$LATEST")));
         }
     }
 
     #[test]
     fn nonsense_is_malformed() {
-        for text in [
-            "",
-            ":",
-            "arn:aws:s3:eu-west-1:123456789012:function:x",
-            "a:b:c",
-            "hello:",
-            "arn:aws:lambda",
-        ] {
+        for text in
+            ["", ":", "arn:aws:s3:eu-west-1:123456789012:function:x", "a:b:c", "hello:", "arn:aws:lambda"]
+        {
             assert_eq!(parse(text, None), Err(ReferenceError::Malformed), "{text}");
         }
     }
 
     #[test]
     fn partitions_follow_the_region() {
-        let scope = Scope {
-            account: "123456789012".into(),
-            region: "cn-north-1".into(),
-        };
+        let scope = Scope { account: "123456789012".into(), region: "cn-north-1".into() };
         assert_eq!(
-            FunctionId {
-                scope,
-                name: "x".into()
-            }
-            .arn(),
+            FunctionId { scope, name: "x".into() }.arn(),
             "arn:aws-cn:lambda:cn-north-1:123456789012:function:x"
         );
     }

@@ -91,10 +91,7 @@ impl std::ops::Add<Duration> for Timestamp {
     type Output = Timestamp;
 
     fn add(self, duration: Duration) -> Timestamp {
-        Timestamp(
-            self.0
-                .saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
-        )
+        Timestamp(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -132,13 +129,7 @@ impl Clock {
     }
 
     fn new(advanced: Option<watch::Sender<u64>>) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                started: Instant::now(),
-                ahead: AtomicU64::new(0),
-                advanced,
-            }),
-        }
+        Self { shared: Arc::new(Shared { started: Instant::now(), ahead: AtomicU64::new(0), advanced }) }
     }
 
     /// Wall-clock time on this clock.
@@ -170,9 +161,7 @@ impl Clock {
         let before = self
             .shared
             .ahead
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |ahead| {
-                Some(ahead.saturating_add(nanos))
-            })
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |ahead| Some(ahead.saturating_add(nanos)))
             .unwrap_or_default();
         sender.send_replace(before.saturating_add(nanos));
         Ok(())
@@ -208,9 +197,7 @@ impl Clock {
 
 #[allow(clippy::disallowed_methods)] // This is the one place that reads the wall clock.
 fn real_now() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
 }
 
@@ -223,10 +210,7 @@ mod tests {
         let timestamp = Timestamp::from_millis(1_543_331_445_123);
         assert_eq!(timestamp.to_last_modified(), "2018-11-27T15:10:45.123+0000");
         assert_eq!(timestamp.to_iso_millis(), "2018-11-27T15:10:45.123Z");
-        assert_eq!(
-            Timestamp::from_millis(0).to_iso_millis(),
-            "1970-01-01T00:00:00.000Z"
-        );
+        assert_eq!(Timestamp::from_millis(0).to_iso_millis(), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
@@ -246,9 +230,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
             clock.advance(Duration::from_secs(6 * 3600)).unwrap();
         };
-        tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(sleeper, waker) })
-            .await
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(sleeper, waker) }).await.unwrap();
         assert!(clock.now().as_seconds() - before.as_seconds() >= 6 * 3600);
         assert!(clock.machine_now().as_seconds() - before.as_seconds() < 3600);
     }

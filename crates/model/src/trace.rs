@@ -14,14 +14,22 @@ pub fn begin(now: Timestamp) -> String {
     let seconds = u32::try_from(now.as_seconds()).unwrap_or_default();
     let (root, parent) = (RequestId::random().to_hex(), RequestId::random().to_hex());
     // A version 4 UUID has fixed bits in its middle; the first twelve and the last hex digits are random.
-    format!("Root=1-{seconds:08x}-{}{};Parent={}{};Sampled=0", &root[..12], &root[20..], &parent[..8], &parent[24..])
+    format!(
+        "Root=1-{seconds:08x}-{}{};Parent={}{};Sampled=0",
+        &root[..12],
+        &root[20..],
+        &parent[..8],
+        &parent[24..]
+    )
 }
 
 /// Whether a header that came with a request can be passed on: it names a root and is one line of plain ASCII.
 #[must_use]
 pub fn is_usable(header: &str) -> bool {
     let printable = header.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    header.len() <= MAX_BYTES && printable && header.split(';').any(|part| part.trim_start().starts_with("Root=1-"))
+    header.len() <= MAX_BYTES
+        && printable
+        && header.split(';').any(|part| part.trim_start().starts_with("Root=1-"))
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ impl Client {
     /// # Errors
     /// One sentence with the mend.
     pub fn new(flags: &ClientFlags) -> anyhow::Result<Self> {
-        let endpoint: Uri = flags.endpoint.parse().with_context(|| format!("'{}' is not a URL", flags.endpoint))?;
+        let endpoint: Uri =
+            flags.endpoint.parse().with_context(|| format!("'{}' is not a URL", flags.endpoint))?;
         if endpoint.scheme_str() != Some("http") || endpoint.host().is_none() {
             bail!("--endpoint {}: only http://HOST:PORT is understood here", flags.endpoint);
         }
@@ -71,7 +72,10 @@ impl Client {
                 let directory = flags.data_dir.clone().map_or_else(default_data_dir, Ok)?;
                 let path = directory.join(CREDENTIALS_FILE);
                 read_profile(&path)?.with_context(|| {
-                    format!("there is no {}; say where the server keeps its data with --data-dir", path.display())
+                    format!(
+                        "there is no {}; say where the server keeps its data with --data-dir",
+                        path.display()
+                    )
                 })?
             }
         };
@@ -145,7 +149,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::lambda`].
-    pub async fn logs(&self, operation: &str, input: &serde_json::Value) -> anyhow::Result<serde_json::Value> {
+    pub async fn logs(
+        &self,
+        operation: &str,
+        input: &serde_json::Value,
+    ) -> anyhow::Result<serde_json::Value> {
         let target = format!("Logs_20140328.{operation}");
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
         let answer = self.send("logs", Method::POST, "/", &headers, Bytes::from(input.to_string())).await?;

@@ -68,7 +68,12 @@ pub struct Flags {
     pub endpoints: Vec<Pair>,
 
     /// A variable set in every execution environment, `KEY=VALUE`; repeatable.
-    #[arg(long = "function-env", env = "RUSHLIGHT_FUNCTION_ENV", value_name = "KEY=VALUE", value_delimiter = ',')]
+    #[arg(
+        long = "function-env",
+        env = "RUSHLIGHT_FUNCTION_ENV",
+        value_name = "KEY=VALUE",
+        value_delimiter = ','
+    )]
     #[serde(rename = "function-env", deserialize_with = "pairs_from_table")]
     pub function_env: Vec<Pair>,
 
@@ -173,7 +178,8 @@ impl FromStr for Pair {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let (key, value) = text.split_once('=').with_context(|| format!("'{text}' is not of the form KEY=VALUE"))?;
+        let (key, value) =
+            text.split_once('=').with_context(|| format!("'{text}' is not of the form KEY=VALUE"))?;
         ensure!(!key.is_empty(), "'{text}' has no key in front of '='");
         Ok(Self { key: key.to_owned(), value: value.to_owned() })
     }
@@ -237,12 +243,20 @@ impl Config {
              put a TLS proxy in front of it, or add --allow-plain-text-network if the network is trusted"
         );
         let account = flags.account.or(file.account).unwrap_or_else(|| "000000000000".to_owned());
-        ensure!(rushlight_model::arn::is_account(&account), "--account {account}: an account id is twelve digits");
+        ensure!(
+            rushlight_model::arn::is_account(&account),
+            "--account {account}: an account id is twelve digits"
+        );
         let region = flags.region.or(file.region).unwrap_or_else(|| "us-east-1".to_owned());
-        ensure!(rushlight_model::arn::is_region(&region), "--region {region}: not a region's name, e.g. eu-west-1");
+        ensure!(
+            rushlight_model::arn::is_region(&region),
+            "--region {region}: not a region's name, e.g. eu-west-1"
+        );
         let config = Self {
             listen,
-            data_dir: std::path::absolute(flags.data_dir.or(file.data_dir).map_or_else(default_data_dir, Ok)?)?,
+            data_dir: std::path::absolute(
+                flags.data_dir.or(file.data_dir).map_or_else(default_data_dir, Ok)?,
+            )?,
             auth: flags.auth.or(file.auth).unwrap_or(AuthMode::Enforce),
             isolation: flags.isolation.or(file.isolation).unwrap_or_else(default_isolation),
             egress: flags.egress.or(file.egress).unwrap_or(EgressMode::Translated),
@@ -255,10 +269,15 @@ impl Config {
                 .map(|(service, url)| check_url(&service, &url).map(|()| (service.to_lowercase(), url)))
                 .collect::<anyhow::Result<_>>()?,
             function_env: merged(file.function_env, flags.function_env),
-            runtimes: merged(file.runtimes, flags.runtimes).into_iter().map(|(id, path)| (id, path.into())).collect(),
+            runtimes: merged(file.runtimes, flags.runtimes)
+                .into_iter()
+                .map(|(id, path)| (id, path.into()))
+                .collect(),
             concurrent_executions: flags.concurrent_executions.or(file.concurrent_executions).unwrap_or(1000),
             idle_timeout: Duration::from_secs(flags.idle_timeout.or(file.idle_timeout).unwrap_or(600)),
-            shutdown_timeout: Duration::from_secs(flags.shutdown_timeout.or(file.shutdown_timeout).unwrap_or(30)),
+            shutdown_timeout: Duration::from_secs(
+                flags.shutdown_timeout.or(file.shutdown_timeout).unwrap_or(30),
+            ),
         };
         let log = LogConfig {
             filter: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
@@ -347,8 +366,17 @@ mod tests {
         let path = directory.path().join("rushlight.toml");
         std::fs::write(&path, "region = \"eu-west-1\"\naccount = \"111122223333\"\n[endpoint]\nsqs = \"http://a:1\"\n[function-env]\nA = \"1\"\nB = \"1\"\n").unwrap();
         let path = path.to_str().unwrap();
-        let config =
-            load(&["--config", path, "--region", "us-west-2", "--function-env", "B=2", "--function-env", "C=x=y"]).unwrap();
+        let config = load(&[
+            "--config",
+            path,
+            "--region",
+            "us-west-2",
+            "--function-env",
+            "B=2",
+            "--function-env",
+            "C=x=y",
+        ])
+        .unwrap();
         assert_eq!((config.region.as_str(), config.account.as_str()), ("us-west-2", "111122223333"));
         assert_eq!(config.endpoints["sqs"], "http://a:1");
         let variables: Vec<_> = config.function_env.iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -382,7 +410,9 @@ mod tests {
     #[test]
     fn every_key_is_documented() {
         let text = include_str!("../../../docs/configuration.md");
-        for argument in Serve::command().get_arguments().filter(|argument| argument.get_long() != Some("help")) {
+        for argument in
+            Serve::command().get_arguments().filter(|argument| argument.get_long() != Some("help"))
+        {
             let long = argument.get_long().unwrap_or_default();
             let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
             assert!(text.contains(&format!("`--{long}")), "--{long} is not in docs/configuration.md");

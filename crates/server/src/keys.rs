@@ -75,8 +75,12 @@ pub fn session_key(data_directory: &Path) -> anyhow::Result<SessionKey> {
 fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let temporary = path.with_extension("new");
     let write = || -> std::io::Result<()> {
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)?;
@@ -125,7 +129,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let made = root_key(directory.path(), "eu-west-1").unwrap();
         let read = root_key(directory.path(), "eu-west-1").unwrap();
-        assert_eq!((made.access_key_id, made.secret_access_key), (read.access_key_id, read.secret_access_key));
+        assert_eq!(
+            (made.access_key_id, made.secret_access_key),
+            (read.access_key_id, read.secret_access_key)
+        );
         let metadata = std::fs::metadata(directory.path().join(CREDENTIALS_FILE)).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     }

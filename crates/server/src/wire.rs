@@ -74,11 +74,7 @@ impl Server {
     ///
     /// # Errors
     /// One sentence saying what is wrong, with the mend.
-    pub async fn build(
-        config: &Config,
-        data: DataDirectory,
-        address: SocketAddr,
-    ) -> anyhow::Result<Self> {
+    pub async fn build(config: &Config, data: DataDirectory, address: SocketAddr) -> anyhow::Result<Self> {
         let backend = start_backend(config, &data).await?;
         let clock = match config.clock {
             ClockMode::Real => Clock::real(),
@@ -106,7 +102,10 @@ impl Server {
             InvokeDependencies {
                 heads: heads.clone(),
                 code: Arc::new(UnpackedCode { blobs: blobs.clone(), packages: packages.clone() }),
-                credentials: Arc::new(ExecutionRoles { sessions: Arc::clone(&sessions), clock: clock.clone() }),
+                credentials: Arc::new(ExecutionRoles {
+                    sessions: Arc::clone(&sessions),
+                    clock: clock.clone(),
+                }),
                 catalogue: Arc::clone(&catalogue),
                 services,
             },
@@ -118,7 +117,10 @@ impl Server {
             blobs,
             packages,
             clock: clock.clone(),
-            quotas: AccountQuotas { concurrent_executions: config.concurrent_executions, ..AccountQuotas::default() },
+            quotas: AccountQuotas {
+                concurrent_executions: config.concurrent_executions,
+                ..AccountQuotas::default()
+            },
             runtimes: Arc::new(MachineRuntimes(catalogue)),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
             retire: Arc::new(DataPlane(invoker.clone())),
@@ -126,9 +128,11 @@ impl Server {
         })
         .await?;
         let authentication = match config.auth {
-            AuthMode::Enforce => {
-                Authentication::Enforce(Verifier::new(Box::new(KeyRing::new(&root, &config.account, sessions))))
-            }
+            AuthMode::Enforce => Authentication::Enforce(Verifier::new(Box::new(KeyRing::new(
+                &root,
+                &config.account,
+                sessions,
+            )))),
             AuthMode::Permissive => Authentication::Permissive,
         };
         let gateway = Arc::new(Gateway::new(rushlight_gateway::Dependencies {

@@ -46,12 +46,7 @@ impl BlobStore {
             }
             _ => make_directory(&temporary)?,
         }
-        Ok(Self {
-            inner: Arc::new(Inner {
-                root: root.to_owned(),
-                next_temporary: AtomicU64::new(0),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { root: root.to_owned(), next_temporary: AtomicU64::new(0) }) })
     }
 
     /// Stores bytes and returns their name once they are on disk. Storing the same bytes again is allowed.
@@ -69,24 +64,14 @@ impl BlobStore {
     /// Begins a blob whose bytes come one after another. Blocking; dropping the writer discards it.
     pub fn writer(&self) -> Result<BlobWriter> {
         let number = self.inner.next_temporary.fetch_add(1, Ordering::Relaxed);
-        let temporary = self
-            .inner
-            .root
-            .join(TEMPORARY)
-            .join(format!("{}-{number}", std::process::id()));
+        let temporary = self.inner.root.join(TEMPORARY).join(format!("{}-{number}", std::process::id()));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&temporary)
             .map_err(Error::io("create", &temporary))?;
-        Ok(BlobWriter {
-            store: self.clone(),
-            temporary,
-            file,
-            hasher: Sha256::new(),
-            bytes: 0,
-        })
+        Ok(BlobWriter { store: self.clone(), temporary, file, hasher: Sha256::new(), bytes: 0 })
     }
 
     /// The whole blob, or `None` if there is no such blob.
@@ -140,10 +125,7 @@ impl BlobStore {
         drop(probe);
         let mut garbage = Vec::new();
         for path in self.files()? {
-            let Some(digest) = path
-                .file_name()
-                .and_then(|name| name.to_str()?.parse::<Digest>().ok())
-            else {
+            let Some(digest) = path.file_name().and_then(|name| name.to_str()?.parse::<Digest>().ok()) else {
                 continue;
             };
             let Ok(modified) = path.metadata().and_then(|metadata| metadata.modified()) else {
@@ -162,10 +144,7 @@ impl BlobStore {
         let mut paths = vec![self.inner.root.clone()];
         for _level in 0..3 {
             let mut below = Vec::new();
-            for directory in paths
-                .iter()
-                .filter(|path| path.is_dir() && !path.ends_with(TEMPORARY))
-            {
+            for directory in paths.iter().filter(|path| path.is_dir() && !path.ends_with(TEMPORARY)) {
                 let failed = Error::io("list", directory);
                 for entry in fs::read_dir(directory).map_err(&failed)? {
                     below.push(entry.map_err(&failed)?.path());
@@ -241,26 +220,17 @@ impl Drop for BlobWriter {
 
 impl fmt::Debug for BlobWriter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("BlobWriter")
-            .field("bytes", &self.bytes)
-            .finish_non_exhaustive()
+        formatter.debug_struct("BlobWriter").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
 fn make_directory(path: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(Error::io("create", path))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io("create", path))
 }
 
 /// Makes the names of files just made in `path` survive a power cut.
 pub(crate) fn sync_directory(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(Error::io("sync", path))
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(Error::io("sync", path))
 }
 
 /// Runs file work off the threads of the async runtime.
@@ -285,12 +255,7 @@ mod tests {
         assert_eq!(digest, Digest::of(b"code"));
         assert_eq!(store.read(&digest).await.unwrap().unwrap(), "code");
         let name = digest.to_string();
-        let path = directory
-            .path()
-            .join("blobs")
-            .join(&name[..2])
-            .join(&name[2..4])
-            .join(&name);
+        let path = directory.path().join("blobs").join(&name[..2]).join(&name[2..4]).join(&name);
         assert_eq!(fs::read(path).unwrap(), b"code");
         assert!(store.contains(&digest) && store.open_file(&digest).unwrap().is_some());
         store.remove(&digest).await.unwrap();
@@ -311,10 +276,7 @@ mod tests {
         for digest in writers.join_all().await {
             assert_eq!(digest.unwrap(), Digest::of(&[7; 100_000]));
         }
-        assert_eq!(
-            fs::read_dir(directory.path().join("blobs/tmp")).unwrap().count(),
-            0
-        );
+        assert_eq!(fs::read_dir(directory.path().join("blobs/tmp")).unwrap().count(), 0);
     }
 
     #[test]

@@ -95,10 +95,7 @@ mod tests {
     #[test]
     fn the_known_digest_of_nothing() {
         let digest = Digest::of(b"");
-        assert_eq!(
-            digest.to_string(),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(digest.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(digest.to_base64(), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }
 
@@ -113,13 +110,8 @@ mod tests {
     #[test]
     fn other_text_is_no_digest() {
         let good = Digest::of(b"code").to_string();
-        for bad in [
-            "",
-            &good[1..],
-            &good.to_uppercase(),
-            &format!("{}/", &good[1..]),
-            "../../../etc/passwd",
-        ] {
+        for bad in ["", &good[1..], &good.to_uppercase(), &format!("{}/", &good[1..]), "../../../etc/passwd"]
+        {
             assert_eq!(bad.parse::<Digest>(), Err(InvalidDigest), "{bad}");
         }
     }

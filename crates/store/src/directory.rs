@@ -25,11 +25,7 @@ impl DataDirectory {
     /// [`Error::InUse`] when another process holds it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = std::path::absolute(path.as_ref()).map_err(Error::io("resolve", path.as_ref()))?;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(Error::io("create", &path))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(Error::io("create", &path))?;
         let lock_path = path.join(LOCK_FILE);
         let mut lock = OpenOptions::new()
             .read(true)
@@ -42,10 +38,7 @@ impl DataDirectory {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Error::InUse {
-                    path,
-                    process: holder(&mut lock),
-                });
+                return Err(Error::InUse { path, process: holder(&mut lock) });
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &lock_path)(error)),
         }
@@ -106,9 +99,6 @@ mod tests {
     fn only_the_owner_may_look_inside() {
         let parent = tempfile::tempdir().unwrap();
         let data = DataDirectory::open(parent.path().join("a/b")).unwrap();
-        assert_eq!(
-            data.path().metadata().unwrap().permissions().mode() & 0o777,
-            0o700
-        );
+        assert_eq!(data.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

@@ -106,18 +106,11 @@ impl Error {
     }
 
     pub(crate) fn sqlite(operation: &'static str) -> impl Fn(rusqlite::Error) -> Self {
-        move |source| Self::Sqlite {
-            operation,
-            source: Arc::new(source),
-        }
+        move |source| Self::Sqlite { operation, source: Arc::new(source) }
     }
 
     pub(crate) fn io(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self::Io {
-            operation,
-            path: path.to_owned(),
-            source: Arc::new(source),
-        }
+        move |source| Self::Io { operation, path: path.to_owned(), source: Arc::new(source) }
     }
 
     /// The blocking task that carried an operation did not come back: it panicked or the runtime is going away.

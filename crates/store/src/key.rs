@@ -29,9 +29,7 @@ pub fn segment(text: &str) -> String {
 /// Refuses a key that not every backend could carry.
 pub(crate) fn check(key: &str) -> Result<()> {
     if key.is_empty() || key.len() > MAX_KEY_BYTES || !key.bytes().all(allowed) {
-        return Err(Error::InvalidKey {
-            key: key.chars().take(128).collect(),
-        });
+        return Err(Error::InvalidKey { key: key.chars().take(128).collect() });
     }
     Ok(())
 }

@@ -107,11 +107,7 @@ impl PackageStore {
             };
             drop(turn);
             // Whoever waits still holds the lock's other end; with nobody waiting it is forgotten.
-            store
-                .inner
-                .building
-                .lock()
-                .retain(|_, turn| Arc::strong_count(turn) > 1);
+            store.inner.building.lock().retain(|_, turn| Arc::strong_count(turn) > 1);
             result
         });
         task.await.map_err(Error::lost)?
@@ -177,20 +173,13 @@ impl PackageStore {
 
     fn temporary(&self, kind: &str) -> PathBuf {
         let number = self.inner.next_temporary.fetch_add(1, Ordering::Relaxed);
-        self.inner
-            .root
-            .join(TEMPORARY)
-            .join(format!("{kind}{}-{number}", std::process::id()))
+        self.inner.root.join(TEMPORARY).join(format!("{kind}{}-{number}", std::process::id()))
     }
 }
 
 /// Packages are read by functions under foreign user ids; the data directory around them is closed.
 fn make_directory(path: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(path)
-        .map_err(Error::io("create", path))
+    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(Error::io("create", path))
 }
 
 fn remove_tree(path: &Path) -> Result<()> {
@@ -254,17 +243,9 @@ mod tests {
             fs::write(path.join("half"), "").unwrap();
             Err("broken")
         };
-        assert!(matches!(
-            store.ensure(&digest, half).await,
-            Err(EnsureError::Build("broken"))
-        ));
+        assert!(matches!(store.ensure(&digest, half).await, Err(EnsureError::Build("broken"))));
         assert_eq!(store.path(&digest), None);
-        assert_eq!(
-            fs::read_dir(directory.path().join("packages/tmp"))
-                .unwrap()
-                .count(),
-            0
-        );
+        assert_eq!(fs::read_dir(directory.path().join("packages/tmp")).unwrap().count(), 0);
         let path = store.ensure(&digest, write_handler).await.unwrap();
         assert!(!path.join("half").exists());
     }

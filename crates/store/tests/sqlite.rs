@@ -1,10 +1,6 @@
 //! The SQLite backend: the conformance suite, restarts, and death at any moment.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "helpers of tests fail by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -32,31 +28,16 @@ async fn conforms() {
 async fn a_closed_store_refuses_and_a_reopened_one_remembers() {
     let directory = tempfile::tempdir().unwrap();
     let (data, store) = open(directory.path());
-    let first = store
-        .put("a", Bytes::from_static(b"1"), Expect::Absent)
-        .await
-        .unwrap();
-    let last = store
-        .put("b", Bytes::from_static(b"2"), Expect::Absent)
-        .await
-        .unwrap();
+    let first = store.put("a", Bytes::from_static(b"1"), Expect::Absent).await.unwrap();
+    let last = store.put("b", Bytes::from_static(b"2"), Expect::Absent).await.unwrap();
     store.delete("b", Expect::Any).await.unwrap();
     store.close();
-    assert!(matches!(
-        store.put("a", Bytes::new(), Expect::Any).await,
-        Err(Error::Closed)
-    ));
+    assert!(matches!(store.put("a", Bytes::new(), Expect::Any).await, Err(Error::Closed)));
     drop((store, data));
     let (_data, store) = open(directory.path());
     assert_eq!(store.get("a").await.unwrap().unwrap().revision, first);
-    let next = store
-        .put("b", Bytes::from_static(b"3"), Expect::Absent)
-        .await
-        .unwrap();
-    assert!(
-        next > last + 1,
-        "a deleted record's revision, {last}, was given again"
-    );
+    let next = store.put("b", Bytes::from_static(b"3"), Expect::Absent).await.unwrap();
+    assert!(next > last + 1, "a deleted record's revision, {last}, was given again");
 }
 
 #[tokio::test]
@@ -68,10 +49,7 @@ async fn a_write_whose_caller_went_away_does_no_harm() {
         let put = store.put("a", value, Expect::Any);
         let _ = tokio::time::timeout(Duration::from_micros(number * 5), put).await;
     }
-    let revision = store
-        .put("a", Bytes::from_static(b"end"), Expect::Any)
-        .await
-        .unwrap();
+    let revision = store.put("a", Bytes::from_static(b"end"), Expect::Any).await.unwrap();
     assert_eq!(store.get("a").await.unwrap().unwrap().revision, revision);
 }
 
@@ -90,9 +68,8 @@ async fn writer_to_be_killed() {
             let mut present = store.get(&key).await.unwrap();
             loop {
                 let number = present.as_ref().map_or(0, |record| number_in(&record.value)) + 1;
-                let expect = present
-                    .as_ref()
-                    .map_or(Expect::Absent, |record| Expect::Revision(record.revision));
+                let expect =
+                    present.as_ref().map_or(Expect::Absent, |record| Expect::Revision(record.revision));
                 let value = Bytes::from(format!("{number} ").repeat(200));
                 let revision = store.put(&key, value.clone(), expect).await.unwrap();
                 // One write call: a line is whole or absent.
@@ -109,10 +86,7 @@ fn number_in(value: &[u8]) -> u64 {
     let text = std::str::from_utf8(value).unwrap();
     let words: Vec<&str> = text.split_terminator(' ').collect();
     assert_eq!(words.len(), 200, "a half written value: {text}");
-    assert!(
-        words.iter().all(|word| *word == words[0]),
-        "a mixed value: {text}"
-    );
+    assert!(words.iter().all(|word| *word == words[0]), "a mixed value: {text}");
     words[0].parse().unwrap()
 }
 
@@ -129,18 +103,12 @@ fn survives_sudden_death() {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // A number of acknowledgements that differs from round to round, then no mercy.
-        for line in lines
-            .by_ref()
-            .map_while(Result::ok)
-            .take(20 + (round * 37 % 101) as usize)
-        {
+        for line in lines.by_ref().map_while(Result::ok).take(20 + (round * 37 % 101) as usize) {
             note(&line, &mut acknowledged);
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        lines
-            .map_while(Result::ok)
-            .for_each(|line| note(&line, &mut acknowledged));
+        lines.map_while(Result::ok).for_each(|line| note(&line, &mut acknowledged));
         check(directory.path(), &acknowledged);
     }
     assert!(acknowledged.len() == 8, "{acknowledged:?}");
@@ -162,9 +130,6 @@ fn check(path: &std::path::Path, acknowledged: &BTreeMap<String, u64>) {
         let record = runtime.block_on(store.get(key)).unwrap();
         let found = record.map_or(0, |record| number_in(&record.value));
         // One more may have been written whose acknowledgement did not get out.
-        assert!(
-            found == *number || found == number + 1,
-            "{key}: acknowledged {number}, found {found}"
-        );
+        assert!(found == *number || found == number + 1, "{key}: acknowledged {number}, found {found}");
     }
 }

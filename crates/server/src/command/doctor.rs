@@ -105,7 +105,9 @@ fn show(level: Option<&str>, findings: &[Finding], runtimes: &[Runtime], output:
     }
     output.line("");
     output.line(match level {
-        Some(level) => format!("'rushlight serve' uses --isolation {} here.", output.styled(Style::Good, level)),
+        Some(level) => {
+            format!("'rushlight serve' uses --isolation {} here.", output.styled(Style::Good, level))
+        }
         None => output.styled(Style::Bad, "Functions cannot be isolated on this machine."),
     });
 }

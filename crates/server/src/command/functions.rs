@@ -30,7 +30,10 @@ pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<ExitCo
     }
     let width = functions.iter().filter_map(|function| function["FunctionName"].as_str()).map(str::len).max();
     let width = width.unwrap_or_default().max("NAME".len());
-    let heading = format!("{:width$}  {:16}  {:>6}  {:>7}  {:>10}  MODIFIED", "NAME", "RUNTIME", "MEMORY", "TIMEOUT", "CODE");
+    let heading = format!(
+        "{:width$}  {:16}  {:>6}  {:>7}  {:>10}  MODIFIED",
+        "NAME", "RUNTIME", "MEMORY", "TIMEOUT", "CODE"
+    );
     output.line(output.styled(Style::Dim, heading));
     for function in &functions {
         let text = |key: &str| function[key].as_str().unwrap_or("-").to_owned();

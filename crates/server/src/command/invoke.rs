@@ -82,7 +82,9 @@ fn show(answer: &Answer, failed: bool, output: &Output) {
     for line in log_tail(answer).lines() {
         output.aside(output.styled(Style::Dim, line.trim_end()));
     }
-    let pretty = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|value| serde_json::to_string_pretty(&value).ok());
+    let pretty = serde_json::from_slice::<Value>(&answer.body)
+        .ok()
+        .and_then(|value| serde_json::to_string_pretty(&value).ok());
     let text = pretty.unwrap_or_else(|| String::from_utf8_lossy(&answer.body).into_owned());
     output.line(output.styled(if failed { Style::Bad } else { Style::Bold }, text));
 }

@@ -75,7 +75,9 @@ async fn group(client: &Client, name: &str) -> anyhow::Result<String> {
             let configured = configuration["LoggingConfig"]["LogGroup"].as_str().map(str::to_owned);
             Ok(configured.unwrap_or_else(|| format!("/aws/lambda/{name}")))
         }
-        Err(error) if error.to_string().starts_with("ResourceNotFoundException") => Ok(format!("/aws/lambda/{name}")),
+        Err(error) if error.to_string().starts_with("ResourceNotFoundException") => {
+            Ok(format!("/aws/lambda/{name}"))
+        }
         Err(error) => Err(error),
     }
 }
@@ -95,7 +97,8 @@ impl Reader<'_> {
         let mut events = Vec::new();
         let mut token: Option<String> = None;
         loop {
-            let mut input = json!({ "logGroupName": self.group, "startTime": self.start, "interleaved": true });
+            let mut input =
+                json!({ "logGroupName": self.group, "startTime": self.start, "interleaved": true });
             if let Some(token) = &token {
                 input["nextToken"] = json!(token);
             }
@@ -103,7 +106,9 @@ impl Reader<'_> {
                 input["filterPattern"] = json!(filter);
             }
             let page = match self.client.logs("FilterLogEvents", &input).await {
-                Err(error) if following && error.to_string().starts_with("ResourceNotFoundException") => break,
+                Err(error) if following && error.to_string().starts_with("ResourceNotFoundException") => {
+                    break;
+                }
                 page => page?,
             };
             for event in page["events"].as_array().cloned().unwrap_or_default() {

@@ -62,18 +62,21 @@ fn warn_of_choices(config: &Config, output: &Output) {
         output.aside(output.styled(Style::Warning, text));
     }
     if config.quotas == QuotaMode::Aws {
-        let text = "--quotas aws: AWS' scaling rate and request rate are not imposed yet; all other quotas are.";
+        let text =
+            "--quotas aws: AWS' scaling rate and request rate are not imposed yet; all other quotas are.";
         output.aside(output.styled(Style::Warning, text));
     }
     if config.auth == AuthMode::Permissive {
-        let text = "Signatures are not verified (--auth permissive): whoever reaches the port may do everything.";
+        let text =
+            "Signatures are not verified (--auth permissive): whoever reaches the port may do everything.";
         output.aside(output.styled(Style::Warning, text));
     }
 }
 
 fn start_log(config: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.filter)
-        .with_context(|| format!("--log '{}' is not a filter, e.g. 'info' or 'warn,rushlight_invoke=debug'", config.filter))?;
+    let filter = EnvFilter::try_new(&config.filter).with_context(|| {
+        format!("--log '{}' is not a filter, e.g. 'info' or 'warn,rushlight_invoke=debug'", config.filter)
+    })?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.format {
         LogFormat::Text => subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),

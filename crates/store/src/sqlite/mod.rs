@@ -87,12 +87,7 @@ impl Sqlite {
         key::check(key)?;
         let sender = self.writes.lock().clone().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
-        let write = Write {
-            key: key.to_owned(),
-            change,
-            expect,
-            answer,
-        };
+        let write = Write { key: key.to_owned(), change, expect, answer };
         sender.send(write).await.map_err(|_| Error::Closed)?;
         drop(sender);
         answered.await.map_err(|_| Error::Closed)?
@@ -104,19 +99,14 @@ impl Backend for Sqlite {
         Box::pin(async move {
             key::check(key)?;
             let key = key.to_owned();
-            self.readers
-                .run(move |connection| reader::get(connection, &key))
-                .await
+            self.readers.run(move |connection| reader::get(connection, &key)).await
         })
     }
 
     fn put<'a>(&'a self, key: &'a str, value: Bytes, expect: Expect) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             if value.len() > MAX_VALUE_BYTES {
-                return Err(Error::TooLarge {
-                    key: key.to_owned(),
-                    bytes: value.len(),
-                });
+                return Err(Error::TooLarge { key: key.to_owned(), bytes: value.len() });
             }
             self.write(key, Change::Put(value), expect).await
         })
@@ -136,9 +126,7 @@ impl Backend for Sqlite {
             key::check_prefix(prefix)?;
             start_after.map_or(Ok(()), key::check)?;
             let range = reader::Range::new(prefix, start_after, limit);
-            self.readers
-                .run(move |connection| reader::list(connection, &range))
-                .await
+            self.readers.run(move |connection| reader::list(connection, &range)).await
         })
     }
 

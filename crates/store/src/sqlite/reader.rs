@@ -21,13 +21,8 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let idle = (0..CONNECTIONS)
-            .map(|_| schema::open_reading(path))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Self {
-            idle: Arc::new(Mutex::new(idle)),
-            permits: Arc::new(Semaphore::new(CONNECTIONS)),
-        })
+        let idle = (0..CONNECTIONS).map(|_| schema::open_reading(path)).collect::<Result<Vec<_>>>()?;
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(CONNECTIONS)) })
     }
 
     /// Runs a read. Connection and permit travel with it, so that a dropped future loses neither.
@@ -36,12 +31,7 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let permit = self
-            .permits
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| Error::Closed)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
         let idle = self.idle.clone();
         let task = tokio::task::spawn_blocking(move || {
             let connection = idle.lock().pop().ok_or(Error::Closed)?;
@@ -70,9 +60,7 @@ pub(super) struct Range {
 
 impl Range {
     pub(super) fn new(prefix: &str, start_after: Option<&str>, limit: usize) -> Self {
-        let after = start_after
-            .map(|start| format!("{start}{}", key::JUST_AFTER))
-            .unwrap_or_default();
+        let after = start_after.map(|start| format!("{start}{}", key::JUST_AFTER)).unwrap_or_default();
         Self {
             from: after.max(prefix.to_owned()),
             to: format!("{prefix}{}", key::AFTER_ALL),
@@ -86,18 +74,13 @@ pub(super) fn list(connection: &Connection, range: &Range) -> rusqlite::Result<V
         .prepare_cached(
             "SELECT key, value, revision FROM record WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3",
         )?
-        .query_map((&range.from, &range.to, range.limit), |row| {
-            Ok((row.get(0)?, record(row, 1)?))
-        })?
+        .query_map((&range.from, &range.to, range.limit), |row| Ok((row.get(0)?, record(row, 1)?)))?
         .collect()
 }
 
 fn record(row: &Row<'_>, first: usize) -> rusqlite::Result<Record> {
     let value: Vec<u8> = row.get(first)?;
-    Ok(Record {
-        value: value.into(),
-        revision: row.get(first + 1)?,
-    })
+    Ok(Record { value: value.into(), revision: row.get(first + 1)? })
 }
 
 #[cfg(test)]

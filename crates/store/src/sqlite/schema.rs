@@ -52,29 +52,17 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
     let failed = Error::sqlite("be brought to the present schema");
     let known = MIGRATIONS.len() as i64;
-    let found: i64 = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(&failed)?;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(&failed)?;
     let Ok(done) = usize::try_from(found) else {
-        return Err(Error::NewerSchema {
-            path: path.to_owned(),
-            found,
-            known,
-        });
+        return Err(Error::NewerSchema { path: path.to_owned(), found, known });
     };
     if done > MIGRATIONS.len() {
-        return Err(Error::NewerSchema {
-            path: path.to_owned(),
-            found,
-            known,
-        });
+        return Err(Error::NewerSchema { path: path.to_owned(), found, known });
     }
     for (step, sql) in MIGRATIONS.iter().enumerate().skip(done) {
         let transaction = connection.transaction().map_err(&failed)?;
         transaction.execute_batch(sql).map_err(&failed)?;
-        transaction
-            .pragma_update(None, "user_version", step as i64 + 1)
-            .map_err(&failed)?;
+        transaction.pragma_update(None, "user_version", step as i64 + 1).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
     }
     Ok(())
@@ -96,9 +84,7 @@ mod tests {
         let path = file(&directory);
         for _ in 0..2 {
             let connection = open_writing(&path).unwrap();
-            let version: i64 = connection
-                .query_row("PRAGMA user_version", [], |row| row.get(0))
-                .unwrap();
+            let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
             assert_eq!(version, MIGRATIONS.len() as i64);
         }
     }
@@ -107,12 +93,8 @@ mod tests {
     fn durability_is_what_the_crate_promises() {
         let directory = tempfile::tempdir().unwrap();
         let connection = open_writing(&file(&directory)).unwrap();
-        let mode: String = connection
-            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
-            .unwrap();
-        let synchronous: i64 = connection
-            .query_row("PRAGMA synchronous", [], |row| row.get(0))
-            .unwrap();
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
         assert_eq!((mode.as_str(), synchronous), ("wal", 2));
     }
 
@@ -120,13 +102,7 @@ mod tests {
     fn a_newer_file_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = file(&directory);
-        open_writing(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", 999)
-            .unwrap();
-        assert!(matches!(
-            open_writing(&path),
-            Err(Error::NewerSchema { found: 999, .. })
-        ));
+        open_writing(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
+        assert!(matches!(open_writing(&path), Err(Error::NewerSchema { found: 999, .. })));
     }
 }

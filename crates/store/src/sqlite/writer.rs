@@ -46,11 +46,7 @@ impl Writer {
         let revision = connection
             .query_row("SELECT revision FROM sequence", [], |row| row.get(0))
             .map_err(Error::sqlite("read its last revision"))?;
-        Ok(Self {
-            connection,
-            revision,
-            observers,
-        })
+        Ok(Self { connection, revision, observers })
     }
 
     /// Writes until every sender is gone and the queue is empty.
@@ -121,9 +117,7 @@ fn commit_batch(
         .map(|write| apply(&transaction, write, revision))
         .collect::<rusqlite::Result<Vec<_>>>()?;
     if *revision != before {
-        transaction
-            .prepare_cached("UPDATE sequence SET revision = ?1")?
-            .execute([*revision])?;
+        transaction.prepare_cached("UPDATE sequence SET revision = ?1")?.execute([*revision])?;
     }
     transaction.commit()?;
     Ok(outcomes)
@@ -140,9 +134,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write, revision: &mut u64) -> ru
     match &write.change {
         Change::Delete if present.is_none() => return Ok(Outcome::Unchanged),
         Change::Delete => {
-            transaction
-                .prepare_cached("DELETE FROM record WHERE key = ?1")?
-                .execute([&write.key])?;
+            transaction.prepare_cached("DELETE FROM record WHERE key = ?1")?.execute([&write.key])?;
             *revision += 1;
         }
         Change::Put(value) => {

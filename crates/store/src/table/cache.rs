@@ -30,12 +30,7 @@ struct Shard<T> {
 
 impl<T> Cache<T> {
     pub(super) fn new(prefix: Arc<str>, capacity: usize) -> Self {
-        let shard = |_| {
-            RwLock::new(Shard {
-                latest: 0,
-                entries: HashMap::new(),
-            })
-        };
+        let shard = |_| RwLock::new(Shard { latest: 0, entries: HashMap::new() });
         Self {
             prefix,
             shards: std::array::from_fn(shard),
@@ -96,10 +91,7 @@ mod tests {
     }
 
     fn entry(value: u32) -> Entry<u32> {
-        Entry {
-            value: Arc::new(value),
-            revision: u64::from(value),
-        }
+        Entry { value: Arc::new(value), revision: u64::from(value) }
     }
 
     #[test]

@@ -30,10 +30,7 @@ pub struct Entry<T> {
 
 impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
-        Self {
-            value: self.value.clone(),
-            revision: self.revision,
-        }
+        Self { value: self.value.clone(), revision: self.revision }
     }
 }
 
@@ -58,11 +55,7 @@ pub struct Table<T> {
 
 impl<T> Clone for Table<T> {
     fn clone(&self) -> Self {
-        Self {
-            backend: self.backend.clone(),
-            prefix: self.prefix.clone(),
-            cache: self.cache.clone(),
-        }
+        Self { backend: self.backend.clone(), prefix: self.prefix.clone(), cache: self.cache.clone() }
     }
 }
 
@@ -73,11 +66,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
         let cache = Arc::new(Cache::new(prefix.clone(), cache_capacity));
         let observer: Arc<dyn crate::Observer> = cache.clone();
         backend.observe(&prefix, Arc::downgrade(&observer));
-        Self {
-            backend,
-            prefix,
-            cache,
-        }
+        Self { backend, prefix, cache }
     }
 
     /// The row if it is in memory. No I/O and no allocation: this is what the invoke path calls.
@@ -103,15 +92,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
     /// As [`Backend::put`], and [`Error::Encode`].
     pub async fn put(&self, key: &str, value: T, expect: Expect) -> Result<Entry<T>> {
         let full = self.full(key);
-        let json = serde_json::to_vec(&value).map_err(|source| Error::Encode {
-            key: full.clone(),
-            source: Arc::new(source),
-        })?;
+        let json = serde_json::to_vec(&value)
+            .map_err(|source| Error::Encode { key: full.clone(), source: Arc::new(source) })?;
         let revision = self.backend.put(&full, Bytes::from(json), expect).await?;
-        let entry = Entry {
-            value: Arc::new(value),
-            revision,
-        };
+        let entry = Entry { value: Arc::new(value), revision };
         self.cache.fill(key, &entry, revision);
         Ok(entry)
     }
@@ -128,9 +112,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
     ) -> std::result::Result<Entry<T>, UpdateError<E>> {
         for _ in 0..UPDATE_ATTEMPTS {
             let present = self.read(key).await?;
-            let expect = present
-                .as_ref()
-                .map_or(Expect::Absent, |entry| Expect::Revision(entry.revision));
+            let expect = present.as_ref().map_or(Expect::Absent, |entry| Expect::Revision(entry.revision));
             let value = change(present.as_ref()).map_err(UpdateError::Refused)?;
             match self.put(key, value, expect).await {
                 Err(error) if error.is_conflict() => {}
@@ -159,10 +141,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
         limit: usize,
     ) -> Result<Vec<(String, Entry<T>)>> {
         let start_after = start_after.map(|key| self.full(key));
-        let records = self
-            .backend
-            .list(&self.full(prefix), start_after.as_deref(), limit)
-            .await?;
+        let records = self.backend.list(&self.full(prefix), start_after.as_deref(), limit).await?;
         records
             .into_iter()
             .map(|(key, record)| {
@@ -190,20 +169,12 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
 
 impl<T> fmt::Debug for Table<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Table")
-            .field("prefix", &self.prefix)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Table").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 
 fn decode<T: DeserializeOwned>(key: &str, record: &Record) -> Result<Entry<T>> {
-    let value = serde_json::from_slice(&record.value).map_err(|source| Error::Decode {
-        key: key.to_owned(),
-        source: Arc::new(source),
-    })?;
-    Ok(Entry {
-        value: Arc::new(value),
-        revision: record.revision,
-    })
+    let value = serde_json::from_slice(&record.value)
+        .map_err(|source| Error::Decode { key: key.to_owned(), source: Arc::new(source) })?;
+    Ok(Entry { value: Arc::new(value), revision: record.revision })
 }
