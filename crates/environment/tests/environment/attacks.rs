@@ -7,7 +7,7 @@ use rushlight_model::invocation::Outcome;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Function, PATIENCE, Subject, error, everywhere, invocation, settle};
+use crate::support::{Function, PATIENCE, Subject, error, in_reach, invocation, settle};
 
 const NEXT: &str = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -60,7 +60,7 @@ fn response(id: impl std::fmt::Display, rest: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_raw_client_is_served_on_one_connection() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let mut peer = Peer::of(&subject).await;
         peer.send(NEXT).await;
         for _ in 0..3 {
@@ -88,7 +88,7 @@ async fn a_raw_client_is_served_on_one_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pipelined_requests_are_answered_in_order() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let event = invocation("1");
         let id = event.request_id;
         let running = subject.begin(event).await;
@@ -114,7 +114,7 @@ async fn pipelined_requests_are_answered_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_and_the_next_event_come_together() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let mut peer = Peer::of(&subject).await;
         peer.send(NEXT).await;
         let event = invocation("1");
@@ -140,7 +140,7 @@ async fn an_answer_and_the_next_event_come_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_held_back_is_sent_if_no_event_comes() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         for follower in ["GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n:\r\n\r\n", NEXT] {
             let event = invocation("1");
             let id = event.request_id;
@@ -169,7 +169,7 @@ async fn an_answer_that_was_held_back_is_sent_if_no_event_comes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_without_end_is_cut() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let mut peer = Peer::of(&subject).await;
         peer.send(NEXT).await;
         let flood = vec![b'x'; 1024 * 1024];
@@ -185,7 +185,7 @@ async fn a_pipeline_without_end_is_cut() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_event_goes_to_a_slow_reader_whole() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let mut peer = Peer::of(&subject).await;
         peer.send(NEXT).await;
         let payload = "z".repeat(6 * 1024 * 1024);
@@ -206,7 +206,7 @@ async fn a_large_event_goes_to_a_slow_reader_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn heads_without_end_are_refused() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let mut peers = Vec::new();
         for _ in 0..4 {
             let mut peer = Peer::of(&subject).await;
@@ -232,7 +232,7 @@ async fn heads_without_end_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_is_answered_with_400_and_closed() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         for nonsense in [
             "\0\u{1}\u{2}\r\n\r\n",
             "GET\r\n\r\n",
@@ -253,7 +253,7 @@ async fn nonsense_is_answered_with_400_and_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_not_taken_fail_the_invocation() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let cases = [
             ("Content-Length: 6291557\r\n\r\n", 6_291_557, false, 413, "Function.ResponseSizeTooLarge"),
             ("Content-Length: 100\r\n\r\n", 10, true, 400, "Runtime.TruncatedResponse"),
@@ -294,7 +294,7 @@ async fn answers_that_are_not_taken_fail_the_invocation() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streamed_answers_are_collected_with_their_trailers() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let mode = "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n\r\n";
         let whole = format!("{mode}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
         // {"errorType":"X"} in base64.
@@ -325,7 +325,7 @@ async fn streamed_answers_are_collected_with_their_trailers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_answer_is_read_at_a_time() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let event = invocation("1");
         let id = event.request_id;
         let running = subject.begin(event).await;
@@ -351,7 +351,7 @@ async fn one_answer_is_read_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn held_connections_do_not_stop_the_environment() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let mut peers = Vec::new();
         for _ in 0..150 {
             let mut peer = Peer::of(&subject).await;
@@ -375,7 +375,7 @@ async fn held_connections_do_not_stop_the_environment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiting_client_that_goes_away_is_replaced() {
-    everywhere(silent, async |subject, _| {
+    in_reach(silent, async |subject, _| {
         let mut peer = Peer::of(&subject).await;
         peer.send(NEXT).await;
         subject.told.wait_idle(1).await;

@@ -2,6 +2,8 @@
 
 use rushlight_model::invocation::{Outcome, ReportStatus};
 
+use rushlight_sandbox::Isolation;
+
 use crate::support::{Function, everywhere, invocation, settle};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,5 +200,26 @@ async fn the_variables_are_those_of_lambda() {
         }
         subject.end().await;
     })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_much_memory_is_a_kill() {
+    let code =
+        "held = []\ndef handler(event, context):\n    while True: held.append(bytearray(b'x' * 8_000_000))\n";
+    everywhere(
+        || Function::python(code),
+        async |subject, isolation| {
+            // Elsewhere it would be the machine's memory.
+            if isolation == Isolation::Sandbox {
+                let (outcome, finished) = subject.invoke("{}").await;
+                let (error_type, message) = crate::support::error(&outcome);
+                assert_eq!(error_type, "Runtime.ExitError");
+                assert!(message.ends_with("Error: Runtime exited with error: signal: killed"), "{message}");
+                assert_eq!(finished.report.max_memory_used_mb, 256);
+            }
+            subject.end().await;
+        },
+    )
     .await;
 }

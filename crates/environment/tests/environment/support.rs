@@ -20,7 +20,7 @@ use rushlight_model::function::{
 use rushlight_model::invocation::{Invocation, Outcome};
 use rushlight_model::log::{LogEvent, LogSink, LogStream};
 use rushlight_model::request_id::RequestId;
-use rushlight_sandbox::{Backend, Egress, Isolation, ProcessBackend};
+use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
@@ -341,8 +341,19 @@ pub fn error(outcome: &Outcome) -> (String, String) {
 }
 
 /// The backends of this machine, by name.
-pub fn backends(directory: &Path) -> Vec<(&'static str, Arc<dyn Backend>)> {
-    vec![("process", Arc::new(ProcessBackend::start(directory).unwrap()))]
+pub async fn backends(directory: &Path) -> Vec<(&'static str, Arc<dyn Backend>)> {
+    let mut backends: Vec<(_, Arc<dyn Backend>)> =
+        vec![("process", Arc::new(ProcessBackend::start(directory).unwrap()))];
+    if rustix::process::geteuid().is_root() {
+        let options = Options {
+            helper: Some(env!("CARGO_BIN_EXE_rushlight-environment-jailer").into()),
+            ..Options::new(directory, Isolation::Sandbox)
+        };
+        backends.push(("linux", Arc::new(LinuxBackend::start(options).await.unwrap())));
+    } else {
+        eprintln!("SKIPPED on the Linux backend: this needs root");
+    }
+    backends
 }
 
 /// Runs a scenario once on every backend.
@@ -351,11 +362,22 @@ pub async fn everywhere<F: Future<Output = ()>>(
     scenario: impl Fn(Subject, Isolation) -> F,
 ) {
     let data = tempfile::tempdir().unwrap();
-    for (name, backend) in backends(data.path()) {
+    for (name, backend) in backends(data.path()).await {
         let Some(function) = function() else { return };
         eprintln!("on the {name} backend");
         let isolation = backend.isolation();
         let subject = start(function, backend, tempfile::tempdir().unwrap()).await;
         scenario(subject, isolation).await;
     }
+}
+
+/// Runs a scenario on the backend without isolation, whose listeners a test can reach.
+pub async fn in_reach<F: Future<Output = ()>>(
+    function: impl Fn() -> Option<Function>,
+    scenario: impl Fn(Subject, Isolation) -> F,
+) {
+    let data = tempfile::tempdir().unwrap();
+    let backend = Arc::new(ProcessBackend::start(data.path()).unwrap());
+    let Some(function) = function() else { return };
+    scenario(start(function, backend, tempfile::tempdir().unwrap()).await, Isolation::None).await;
 }
