@@ -171,8 +171,8 @@ impl Function {
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
     CATALOGUE.get_or_init(|| {
-        let data_directory =
-            std::env::temp_dir().join(format!("rushlight-environment-{}", std::process::id()));
+        // Named after its content and written once: runs of the tests share it and leave nothing more behind.
+        let data_directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("runtimes");
         Catalogue::discover(Settings { data_directory, ..Settings::default() }).unwrap()
     })
 }
