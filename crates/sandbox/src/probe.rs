@@ -193,7 +193,8 @@ fn landlock_version() -> Finding {
 
 fn overlay() -> Finding {
     const NAME: &str = "overlay file system";
-    let offered = read("/proc/filesystems").is_some_and(|list| list.lines().any(|line| line.ends_with("overlay")));
+    let offered =
+        read("/proc/filesystems").is_some_and(|list| list.lines().any(|line| line.ends_with("overlay")));
     match offered {
         true => Finding::good(NAME, "offered"),
         false => Finding::not_good(
@@ -265,7 +266,10 @@ fn emulation() -> Finding {
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let administrators = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(administrators).map(|folder| folder.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .chain(administrators)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

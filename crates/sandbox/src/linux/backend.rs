@@ -87,7 +87,7 @@ impl LinuxBackend {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::HelperGone);
         }
-        let (near, far) = protocol::pair().during("make a pair of sockets").map_err(StepError::from)?;
+        let (near, far) = protocol::pair().during("make a pair of sockets")?;
         let channel = Channel::new(near)?;
         let id = spec.id.clone();
         let limits = spec.limits;

@@ -12,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::jailer::protocol;
 use crate::readiness;
-use crate::step::{During, StepError};
+use crate::step::During;
 
 /// A socket of sequenced packets that carries typed messages.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Channel {
     /// Makes `socket` non-blocking and registers it.
     pub(super) fn new(socket: OwnedFd) -> Result<Self, crate::Error> {
         let flags = fcntl_getfl(&socket).and_then(|flags| fcntl_setfl(&socket, flags | OFlags::NONBLOCK));
-        flags.during("make a socket non-blocking").map_err(StepError::from)?;
+        flags.during("make a socket non-blocking")?;
         Ok(Self(readiness::both_ways(socket)?))
     }
 

@@ -52,11 +52,6 @@ impl Measures {
         self.read(kind, &mut [0; 32])?.trim().parse().ok()
     }
 
-    /// Whether processes can be frozen here.
-    pub(super) fn freezable(&self) -> bool {
-        self.find(&[Measure::Freeze1, Measure::Freeze2]).is_some()
-    }
-
     /// Stops or continues all processes; does nothing where the kernel cannot.
     pub(super) fn freeze(&self, frozen: bool) -> io::Result<()> {
         let Some((kind, file)) = self.find(&[Measure::Freeze1, Measure::Freeze2]) else { return Ok(()) };

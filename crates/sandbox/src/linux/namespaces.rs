@@ -88,14 +88,6 @@ impl Ids {
             }
         }
     }
-
-    /// The host's id for the processes' user; `None` where it is the server's own.
-    pub(crate) fn host_uid(self) -> Option<u32> {
-        match self {
-            Self::Range(first) => Some(first + INNER_UID),
-            Self::Own => None,
-        }
-    }
 }
 
 /// Hands out ranges of ids, each to one sandbox at a time.

@@ -36,16 +36,6 @@ impl Network {
         move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network))
             .during("enter a network namespace")
     }
-
-    /// For handing the namespace to another process.
-    pub(crate) fn descriptor(&self) -> &OwnedFd {
-        &self.0
-    }
-
-    /// The reverse of [`Network::descriptor`].
-    pub(crate) fn from_descriptor(descriptor: OwnedFd) -> Self {
-        Self(descriptor)
-    }
 }
 
 /// Listens at `port` of the loopback address of the namespace that the calling process is in.

@@ -8,12 +8,16 @@ use libc::*;
 
 /// Calls allowed, or refused, for one reason.
 pub(super) struct Group {
+    /// For people, and for the test that every rule has one.
+    #[cfg_attr(not(test), expect(dead_code))]
     pub(super) reason: &'static str,
     pub(super) calls: &'static [c_long],
 }
 
 /// A call allowed only with certain arguments.
 pub(super) struct Conditional {
+    /// For people, and for the test that every rule has one.
+    #[cfg_attr(not(test), expect(dead_code))]
     pub(super) reason: &'static str,
     pub(super) call: c_long,
     pub(super) condition: Condition,

@@ -92,7 +92,7 @@ pub(crate) enum Taken {
     /// One is being made; ask again when the keeper has said something.
     Coming,
     /// None can be made on this machine.
-    Impossible(Refusal),
+    Impossible,
 }
 
 impl Stock {
@@ -125,8 +125,8 @@ impl Stock {
     /// Takes one of a size, owned by `owner`, and sees to it that more are made.
     pub(crate) fn take(&mut self, bytes: u64) -> io::Result<Taken> {
         let size = self.sizes.entry(bytes).or_default();
-        if let Some(refusal) = &size.failure {
-            return Ok(Taken::Impossible(refusal.clone()));
+        if size.failure.is_some() {
+            return Ok(Taken::Impossible);
         }
         let tmp = size.ready.pop_front();
         while size.ready.len() + size.coming < READY {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod attacks;
 mod basics;
 mod support;
 
@@ -46,5 +47,44 @@ macro_rules! every_backend {
     };
 }
 
+/// The attacks that every backend with isolation withstands.
+macro_rules! attacks {
+    ($name:ident, $make:expr) => {
+        backend!(
+            $name,
+            $make,
+            [
+                attacks::code_files_and_environment_of_others_are_out_of_sight,
+                attacks::no_socket_outside_is_reached,
+                attacks::privileged_calls_are_refused,
+                attacks::what_is_read_only_stays_so,
+                attacks::set_uid_programs_confer_nothing,
+                attacks::a_fork_bomb_is_contained,
+                attacks::a_memory_bomb_is_killed_and_recognised,
+                attacks::a_disk_bomb_fills_only_its_own_tmp,
+                attacks::a_descriptor_bomb_ends_at_the_limit,
+                attacks::nothing_survives,
+                attacks::init_withstands_signals_and_orphans,
+                attacks::output_that_nobody_reads_blocks_only_its_writer,
+                attacks::a_blocked_sigterm_does_not_delay_the_end,
+                attacks::one_sandbox_after_the_other_and_many_at_once,
+                attacks::a_root_file_system_of_its_own,
+                attacks::a_sandbox_is_not_named_by_a_path,
+                attacks::a_failed_creation_says_which_step,
+            ]
+        );
+    };
+}
+
 every_backend!(process, crate::support::process());
 every_backend!(linux, crate::support::linux());
+attacks!(linux_attacked, crate::support::linux());
+backend!(
+    linux_only,
+    crate::support::linux(),
+    [
+        attacks::a_cpu_hog_gets_its_share,
+        attacks::the_host_sees_no_mounts_and_no_shared_ids,
+        attacks::a_dropped_creation_leaves_nothing,
+    ]
+);

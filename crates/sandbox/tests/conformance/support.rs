@@ -34,7 +34,10 @@ pub async fn process() -> Option<Harness> {
 /// The Linux backend with all privileges.
 pub async fn linux() -> Option<Harness> {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: this needs root");
+        #[allow(clippy::print_stderr, reason = "a skipped test says so loudly")]
+        {
+            eprintln!("SKIPPED: this needs root");
+        }
         return None;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -86,7 +86,7 @@ impl Jailer {
                 Some(Tmp::OnDisk(mount, token))
             }
             Taken::Coming => None,
-            Taken::Impossible(_) => Some(Tmp::InMemory),
+            Taken::Impossible => Some(Tmp::InMemory),
         })
     }
 
