@@ -4,6 +4,7 @@
 
 mod attacks;
 mod basics;
+mod reaping;
 mod support;
 
 /// Makes a module of tests for one backend: `backend!(name, maker, [group::test, …])`.
@@ -88,3 +89,22 @@ backend!(
         attacks::a_dropped_creation_leaves_nothing,
     ]
 );
+
+/// What the kernel and the jailer clear away.
+macro_rules! reaping {
+    ($name:ident, $make:expr) => {
+        backend!(
+            $name,
+            $make,
+            [
+                reaping::a_killed_server_leaves_nothing,
+                reaping::a_killed_jailer_takes_the_sandboxes_along,
+                reaping::a_jailer_does_not_end_by_a_terminals_signals,
+                reaping::a_server_without_its_jailer_says_so,
+                reaping::a_shutdown_leaves_nothing,
+            ]
+        );
+    };
+}
+
+reaping!(linux_reaped, crate::support::linux());

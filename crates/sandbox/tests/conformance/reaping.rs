@@ -1,0 +1,175 @@
+//! Nothing is left behind, whichever way the server or the jailer ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rushlight_sandbox::{Backend, Error, ExitStatus, Isolation, LinuxBackend};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Harness, PATIENCE, eventually, options, processes_with, program, run, shell};
+
+/// A server of one sandbox, in a process of its own.
+struct Held {
+    server: Child,
+    jailer: u32,
+    directory: PathBuf,
+    id: String,
+    mark: String,
+}
+
+fn hold(harness: &Harness, number: u32) -> Held {
+    let directory = harness.directory.path().join(format!("held-{number}"));
+    let id = format!("held-{}-{number}", std::process::id());
+    let mark = format!("5{number}{:07}", std::process::id());
+    let mut server = Command::new(env!("CARGO_BIN_EXE_rushlight-sandbox-jailer"))
+        .args(["hold", directory.to_str().unwrap(), &id, &mark])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let jailer = line.trim().parse().unwrap_or_else(|_| panic!("the server said {line:?}"));
+    Held { server, jailer, directory, id, mark }
+}
+
+impl Held {
+    /// What is left of it, each thing named.
+    fn remains(&self) -> Vec<String> {
+        let mut found: Vec<_> =
+            processes_with(&self.mark).iter().map(|pid| format!("process {pid}")).collect();
+        if Path::new(&format!("/proc/{}/exe", self.jailer)).read_link().is_ok() {
+            found.push("the jailer".to_owned());
+        }
+        found.extend(crate::attacks::groups_named(&self.id).iter().map(|group| group.display().to_string()));
+        found.extend(loop_devices(&self.directory));
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let directory = self.directory.display().to_string();
+        found.extend(mounts.lines().filter(|line| line.contains(&directory)).map(str::to_owned));
+        found.extend(interfaces(&self.directory));
+        found
+    }
+
+    /// The processes in its sandbox.
+    fn processes(&self) -> Vec<u32> {
+        processes_with(&self.mark).into_iter().filter(|pid| *pid != self.server.id()).collect()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let directory = self.directory.join("sandbox/tmp");
+        fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .collect()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Loop devices whose file is, or was, beneath `directory`.
+fn loop_devices(directory: &Path) -> Vec<String> {
+    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    devices
+        .filter_map(|entry| fs::read_to_string(entry.path().join("loop/backing_file")).ok())
+        .filter(|file| Path::new(file).starts_with(directory))
+        .collect()
+}
+
+/// Network interfaces of the server with this data directory.
+fn interfaces(directory: &Path) -> Vec<String> {
+    let Ok(prefix) = fs::read_to_string(directory.join("sandbox/interfaces")) else { return Vec::new() };
+    let all = fs::read_dir("/sys/class/net").unwrap().flatten();
+    let names = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| !prefix.is_empty() && name.starts_with(&prefix)).collect()
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(number as i32).unwrap()
+}
+
+pub async fn a_killed_server_leaves_nothing(harness: &Harness) {
+    let mut held = hold(harness, 1);
+    assert!(!held.processes().is_empty());
+    if harness.backend.isolation() == Isolation::Sandbox {
+        assert!(!crate::attacks::groups_named(&held.id).is_empty());
+        assert!(!loop_devices(&held.directory).is_empty());
+    }
+    let killed = Instant::now();
+    held.server.kill().unwrap();
+    held.server.wait().unwrap();
+    while !held.remains().is_empty() {
+        assert!(killed.elapsed() < PATIENCE, "left: {:?}", held.remains());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(held.files(), [] as [PathBuf; 0]);
+}
+
+pub async fn a_killed_jailer_takes_the_sandboxes_along(harness: &Harness) {
+    let held = hold(harness, 2);
+    kill_process(pid(held.jailer), Signal::KILL).unwrap();
+    // Without the jailer only control groups, which are empty, can be left for the next start.
+    eventually("the processes are gone", || held.processes().is_empty()).await;
+    eventually("the loop devices are gone", || loop_devices(&held.directory).is_empty()).await;
+    let isolation = harness.backend.isolation();
+    let next = LinuxBackend::start(options(&held.directory, isolation)).await.unwrap();
+    assert!(crate::attacks::groups_named(&held.id).is_empty());
+    let mut spec = harness.spec();
+    spec.id.clone_from(&held.id);
+    run(&*next.create(spec).await.unwrap(), shell("true")).await.success();
+    next.shutdown().await;
+    drop(held);
+}
+
+pub async fn a_jailer_does_not_end_by_a_terminals_signals(harness: &Harness) {
+    let held = hold(harness, 3);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        kill_process(pid(held.jailer), signal).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!held.processes().is_empty());
+    run(&*harness.sandbox().await, shell("true")).await.success();
+}
+
+pub async fn a_server_without_its_jailer_says_so(harness: &Harness) {
+    let directory = harness.directory.path().join("lost");
+    let backend = LinuxBackend::start(options(&directory, harness.backend.isolation())).await.unwrap();
+    let sandbox = backend.create(harness.spec()).await.unwrap();
+    let process = sandbox.spawn(program("/bin/sleep", &["1000"])).await.unwrap();
+    kill_process(pid(backend.jailer_pid().unwrap()), Signal::KILL).unwrap();
+    assert_eq!(process.exit.await.unwrap().status, ExitStatus::Signal(9));
+    assert!(matches!(backend.create(harness.spec()).await, Err(Error::HelperGone)));
+    assert!(sandbox.spawn(shell("true")).await.is_err());
+    assert!(sandbox.kill_all().await.is_err());
+    sandbox.destroy().await;
+    backend.shutdown().await;
+    // The next start clears what was left.
+    let next = LinuxBackend::start(options(&directory, harness.backend.isolation())).await.unwrap();
+    assert!(crate::attacks::groups_named(sandbox.id()).is_empty());
+    next.shutdown().await;
+}
+
+pub async fn a_shutdown_leaves_nothing(harness: &Harness) {
+    let directory = harness.directory.path().join("shut");
+    let backend = LinuxBackend::start(options(&directory, harness.backend.isolation())).await.unwrap();
+    let mut sandboxes = Vec::new();
+    for _ in 0..4 {
+        let sandbox = backend.create(harness.spec()).await.unwrap();
+        sandbox.spawn(program("/bin/sleep", &["1000"])).await.unwrap();
+        sandbox.freeze().await.unwrap();
+        sandboxes.push(sandbox);
+    }
+    backend.shutdown().await;
+    for sandbox in &sandboxes {
+        assert!(crate::attacks::groups_named(sandbox.id()).is_empty());
+    }
+    eventually("the loop devices are gone", || loop_devices(&directory).is_empty()).await;
+    assert!(!directory.join("sandbox/cgroups").exists());
+}
