@@ -32,12 +32,13 @@ class ServerDied(AssertionError):
 class Server:
     """One server, which may be started again and again on one data directory."""
 
-    def __init__(self, directory, *flags, environment=None, user=None):
+    def __init__(self, directory, *flags, environment=None, user=None, binary=BINARY):
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.flags = list(flags)
         self.environment = PLAIN_ENVIRONMENT | {"RUSHLIGHT_LOG": "info"} | (environment or {})
         self.user = user
+        self.binary = binary
         self.log = self.directory / "server.log"
         self.process = None
         self.endpoint = None
@@ -47,7 +48,7 @@ class Server:
 
     def start(self, timeout=60):
         assert self.process is None
-        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", self.data, *self.flags]
+        command = [self.binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", self.data, *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in command],

@@ -1,0 +1,107 @@
+"""The same server at each level of isolation: functions run, fail, time out and leave nothing behind at all of them."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+import leftovers
+import packages
+from server import BINARY, wait_until
+
+
+@pytest.fixture(scope="module", params=["none", "rootless", "rootless without root"])
+def level(request, serve, directories, deployer, unprivileged, tmp_path_factory):
+    """A server at this level, and a deployer for it."""
+    directory, user, options = directories(), None, {}
+    if request.param == "rootless without root":
+        if unprivileged is None:
+            pytest.skip("this session is without root already: 'rootless' is that test")
+        # The binary where that user may read it, and a directory of its own.
+        user = unprivileged
+        os.chown(directory, user, -1)
+        binary = directory / "rushlight"
+        shutil.copy(BINARY, binary)
+        binary.chmod(0o755)
+        options = {"user": user, "binary": binary, "environment": {"HOME": str(directory)}}
+    instance = serve("--isolation", request.param.split(" ")[0], directory=directory, **options)
+    deploy = deployer(instance)
+    yield instance, deploy
+    deploy.remove()
+    assert "panicked" not in instance.log.read_text(errors="replace"), instance.log_tail(100)
+    assert instance.stop() == 0
+
+
+def payload(answer):
+    return json.loads(answer["Payload"].read())
+
+
+def invoke(deploy, name, event):
+    return deploy.client.invoke(FunctionName=name, Payload=json.dumps(event))
+
+
+def test_python_and_its_failures(level):
+    _, deploy = level
+    name = deploy(Timeout=2)
+    assert payload(invoke(deploy, name, {"a": "ü"})) == {"a": "ü"}
+    first, second = (payload(invoke(deploy, name, {"do": "who"})) for _ in range(2))
+    assert first["environment"] == second["environment"]
+    assert payload(invoke(deploy, name, {"do": "raise", "text": "no"}))["errorMessage"] == "no"
+    assert payload(invoke(deploy, name, {"do": "exit", "status": 3}))["errorType"] == "Runtime.ExitError"
+    assert payload(invoke(deploy, name, {"do": "sleep", "seconds": 60}))["errorType"] == "Sandbox.Timedout"
+    assert payload(invoke(deploy, name, {"a": 1})) == {"a": 1}
+
+
+def test_custom_runtime(level):
+    _, deploy = level
+    if packages.compiled() is None:
+        pytest.skip("no Rust compiler")
+    name = deploy(packages.compiled(), runtime="provided.al2023")
+    answer = invoke(deploy, name, {"name": "you"})
+    assert "FunctionError" not in answer, payload(answer)
+
+
+def test_files_of_another_function(level):
+    """Where there is isolation, one function's code and files are out of another's reach."""
+    instance, deploy = level
+    if "none" in instance.flags:
+        pytest.skip("--isolation none protects from nothing, and says so")
+    secret = "a secret of the neighbour"
+    neighbour = deploy(packages.package({"index.py": f"SECRET = {secret!r}\ndef handler(event, context): return open('/tmp/s', 'w').write(SECRET)\n"}))
+    invoke(deploy, neighbour, {})
+    code = (
+        "found = []\n"
+        f"for start in ('/tmp', '/var/task', '/opt', '/proc', {str(instance.data)!r}):\n"
+        "    for base, folders, files in os.walk(start):\n"
+        "        for file in files:\n"
+        "            try:\n"
+        "                if b'of the neighbour' in open(os.path.join(base, file), 'rb').read(100000): found.append(file)\n"
+        "            except (OSError, ValueError): pass\n"
+        "        if base.count('/') > 4: folders.clear()\n"
+        "result = [name for name in found if 'cmdline' not in name]\n"
+    )
+    # The attacker's own request holds the words too, so they are put together where they are looked for.
+    code = code.replace("b'of the neighbour'", "bytes(reversed(b'ruobhgien eht fo'))")
+    name = deploy(Timeout=60, MemorySize=512)
+    assert payload(invoke(deploy, name, {"do": "attempt", "code": code})) == {"done": "[]"}
+
+
+def test_nothing_is_left_after_a_stop(level):
+    instance, deploy = level
+    name = deploy(Timeout=30)
+    invoke(deploy, name, {"do": "spawn", "seconds": 600})
+    children = leftovers.children_of(instance.process.pid)
+    assert instance.stop() == 0
+    wait_until(lambda: not leftovers.alive(children), timeout=10, what="that all processes end")
+    instance.start()
+    deploy.client = instance.client()
+    deploy.names = [(deploy.client, name) for _, name in deploy.names]
+    assert payload(invoke(deploy, name, "after")) == "after"
+
+
+def test_the_warning_of_none(level):
+    instance, _ = level
+    if "none" not in instance.flags:
+        pytest.skip("only --isolation none warns")
+    assert "WARNING: --isolation none" in instance.log.read_text()
