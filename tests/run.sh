@@ -42,26 +42,7 @@ suite_clients() {
   pytest_count clients "${PIPESTATUS[0]}"
 }
 
-# `aws logs tail` is of the AWS CLI's version 2 alone. Its frozen build comes inside a package for another tool: a
-# wheel that holds a tar archive that holds a zip.
-aws_cli_2() {
-  [ ! -x "$TOOLS/aws-cli-2/aws" ] || return 0
-  local work; work=$(mktemp -d)
-  say "Installing the AWS CLI version 2"
-  "$TOOLS/test/bin/pip" -q --disable-pip-version-check download --no-deps -d "$work" aws-cdk-asset-awscli-v2==2.0.198 &&
-    python3 -m zipfile -e "$work"/*.whl "$work/wheel" &&
-    tar -xzf "$work"/wheel/aws_cdk/asset_awscli_v2/_jsii/*.tgz -C "$work" &&
-    python3 -m zipfile -e "$work/package/lib/layer.zip" "$work/layer" &&
-    chmod +x "$work"/layer/awscli/v2/2*/dist/aws &&
-    rm -rf "$TOOLS/aws-cli-2" &&
-    mv "$work"/layer/awscli/v2/2*/dist "$TOOLS/aws-cli-2"
-  local status=$?
-  rm -rf "$work"
-  [ $status = 0 ] || echo "It could not be installed: the tests that need it are skipped." >&2
-}
-
 suite_api() {
-  aws_cli_2
   say "The whole server, through boto3 and the AWS CLI"
   cargo build --locked --package rushlight-server || { count api 0 1 0 1; return; }
   (cd tests/api && "$TOOLS/test/bin/pytest" -q -rs --timeout 180) 2>&1 | tee "$REPORTS/api"

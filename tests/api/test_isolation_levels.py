@@ -8,26 +8,25 @@ import pytest
 
 import leftovers
 import packages
-from server import BINARY, wait_until
+from server import BINARY, ServerDied, wait_until
 
 
-@pytest.fixture(scope="module", params=["none", "rootless", "rootless without root"])
+@pytest.fixture(scope="module", params=["none", "rootless"])
 def level(request, serve, directories, deployer, unprivileged, tmp_path_factory):
     """A server at this level, and a deployer for it."""
-    directory, user, options = directories(), None, {}
-    if request.param == "rootless without root":
-        if unprivileged is None:
-            pytest.skip("this session is without root already: 'rootless' is that test")
-        # The binary where that user may read it, and a directory of its own.
-        user = unprivileged
-        os.chown(directory, user, -1)
+    directory, options = directories(), {}
+    if request.param == "rootless" and unprivileged is not None:
+        # Rootless is for other users than root: it gets a directory of its own, and the binary where it may read it.
+        os.chown(directory, unprivileged, -1)
         binary = directory / "rushlight"
         shutil.copy(BINARY, binary)
         binary.chmod(0o755)
-        options = {"user": user, "binary": binary, "environment": {"HOME": str(directory)}}
-    instance = serve("--isolation", request.param.split(" ")[0], directory=directory, **options)
+        options = {"user": unprivileged, "binary": binary, "environment": {"HOME": str(directory)}}
+    instance = serve("--isolation", request.param, directory=directory, **options)
     deploy = deployer(instance)
     yield instance, deploy
+    if not instance.running():
+        return
     deploy.remove()
     assert "panicked" not in instance.log.read_text(errors="replace"), instance.log_tail(100)
     assert instance.stop() == 0
@@ -90,7 +89,8 @@ def test_files_of_another_function(level):
 def test_nothing_is_left_after_a_stop(level):
     instance, deploy = level
     name = deploy(Timeout=30)
-    invoke(deploy, name, {"do": "spawn", "seconds": 600})
+    # Plain processes are found by their session; one that leaves it is only held by a sandbox.
+    invoke(deploy, name, {"do": "spawn", "seconds": 600, "session": "none" not in instance.flags})
     children = leftovers.children_of(instance.process.pid)
     assert instance.stop() == 0
     wait_until(lambda: not leftovers.alive(children), timeout=10, what="that all processes end")
@@ -98,6 +98,12 @@ def test_nothing_is_left_after_a_stop(level):
     deploy.client = instance.client()
     deploy.names = [(deploy.client, name) for _, name in deploy.names]
     assert payload(invoke(deploy, name, "after")) == "after"
+
+
+@pytest.mark.root
+def test_rootless_is_not_for_root(serve):
+    with pytest.raises(ServerDied, match="cannot use rootless isolation as root"):
+        serve("--isolation", "rootless")
 
 
 def test_the_warning_of_none(level):

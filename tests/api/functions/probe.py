@@ -170,7 +170,7 @@ def do_attempt(event, context):
 
 def do_spawn(event, context):
     """Leaves a process behind that outlives the invocation."""
-    child = subprocess.Popen(["sleep", str(event["seconds"])], start_new_session=True)
+    child = subprocess.Popen(["sleep", str(event["seconds"])], start_new_session=event.get("session", True))
     return child.pid
 
 
