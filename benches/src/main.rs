@@ -31,6 +31,7 @@ mod warm;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::function::Function;
 use crate::report::Report;
@@ -68,11 +69,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// An interrupt drops what runs, and dropping it ends every process and removes every directory that it made.
+/// A signal drops what runs, and dropping it ends every process and removes every directory that it made.
 async fn run_until_interrupted(options: Options) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         outcome = run(options) => outcome,
-        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = interrupt.recv() => anyhow::bail!("interrupted"),
+        _ = terminate.recv() => anyhow::bail!("told to end"),
     }
 }
 
