@@ -9,7 +9,7 @@ use std::error::Error;
 use std::io::Write;
 
 use rushlight_sandbox::{
-    Backend, Command, Egress, Isolation, Limits, LinuxBackend, Options, Root, Sandbox, Spec, jailer,
+    Backend, Command, Egress, Isolation, Limits, LinuxBackend, Options, Root, Spec, jailer,
 };
 
 fn main() {

@@ -38,8 +38,8 @@ pub(crate) struct Prepared {
     pub(crate) hostname: String,
     pub(crate) limits: Limits,
     pub(crate) filters: Filters,
-    /// Without privileges: inner root does not exist, and memory has to be watched.
-    pub(crate) rootless: bool,
+    /// Init and the processes that it starts have the same id: there is no inner root.
+    pub(crate) single_id: bool,
     /// Where the watchdog tells what it measured, if there is to be one.
     pub(crate) watchdog: Option<OwnedFd>,
 }

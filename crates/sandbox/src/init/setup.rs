@@ -35,7 +35,7 @@ type Serving = (OwnedFd, spawn::Spawner, Option<Watchdog>);
 /// Completes the sandbox and tells the server.
 pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     wait_for_release(&prepared.released)?;
-    become_inner_root(prepared.rootless)?;
+    become_inner_root(prepared.single_id)?;
     detach_from_terminal().during("detach from the terminal")?;
     rustix::system::sethostname(prepared.hostname.as_bytes()).during("set the host name")?;
     enter_root(&prepared)?;
@@ -43,7 +43,7 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     // SAFETY: only the cgroup namespace is unshared; no memory or descriptor table is.
     let _ = unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) };
 
-    let Prepared { released, root, mounts, listeners, limits, filters, rootless, watchdog, .. } = prepared;
+    let Prepared { released, root, mounts, listeners, limits, filters, single_id, watchdog, .. } = prepared;
     drop((released, root, mounts));
     // What is left beyond these belongs to the jailer and to other sandboxes.
     let kept: Vec<_> = [channel].into_iter().chain(&listeners).chain(&watchdog).collect();
@@ -51,12 +51,12 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     let signals = child_signals().during("receive signals")?;
     let rules = landlock::prepare().during("prepare landlock")?;
     limits::apply(&limits).during("set resource limits")?;
-    let keep = if rootless { CapabilitySet::empty() } else { capabilities::OF_INIT };
+    let keep = if single_id { CapabilitySet::empty() } else { capabilities::OF_INIT };
     capabilities::reduce_to(keep).during("give up capabilities")?;
     protocol::send(channel.as_fd(), &FromSandbox::Ready, &protocol::borrow(&listeners))
         .during("tell the server")?;
     let watchdog = watchdog.map(|report| Watchdog::new(report, limits.memory_bytes));
-    Ok((signals, spawn::Spawner::new(filters, rules, rootless), watchdog))
+    Ok((signals, spawn::Spawner::new(filters, rules, single_id), watchdog))
 }
 
 fn detach_from_terminal() -> io::Result<()> {
@@ -68,6 +68,7 @@ fn detach_from_terminal() -> io::Result<()> {
 
 /// Waits until the jailer has mapped the ids and set the limits.
 fn wait_for_release(released: &OwnedFd) -> Step<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).during("tie init to the jailer")?;
     let mut byte = [0];
     match rustix::io::read(released, &mut byte) {
         Ok(1) => Ok(()),
@@ -76,8 +77,8 @@ fn wait_for_release(released: &OwnedFd) -> Step<()> {
     }
 }
 
-fn become_inner_root(rootless: bool) -> Step<()> {
-    if !rootless {
+fn become_inner_root(single_id: bool) -> Step<()> {
+    if !single_id {
         rustix::thread::set_thread_groups(&[]).during("drop groups")?;
         let (uid, gid) = (rustix::process::Uid::ROOT, rustix::process::Gid::ROOT);
         rustix::thread::set_thread_res_gid(gid, gid, gid).during("become root of the sandbox")?;
@@ -85,7 +86,7 @@ fn become_inner_root(rootless: bool) -> Step<()> {
     }
     // Nobody in the sandbox may look into this process, even where they have its uid.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).during("hide init")?;
-    // A change of ids resets this, hence only now. Should the jailer have died before: the server notices, and
+    // A change of ids resets this, hence once more. Should the jailer have died before: the server notices, and
     // closes the channel.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).during("tie init to the jailer")?;
     rustix::process::setsid().during("start a session")?;

@@ -26,7 +26,7 @@ const LOG_VARIABLE: &str = "_LAMBDA_TELEMETRY_LOG_FD";
 pub(super) struct Spawner {
     filters: Filters,
     rules: Option<RulesetCreated>,
-    rootless: bool,
+    single_id: bool,
 }
 
 /// Why a process was not started.
@@ -108,8 +108,8 @@ impl Image {
 }
 
 impl Spawner {
-    pub(super) fn new(filters: Filters, rules: Option<RulesetCreated>, rootless: bool) -> Self {
-        Self { filters, rules, rootless }
+    pub(super) fn new(filters: Filters, rules: Option<RulesetCreated>, single_id: bool) -> Self {
+        Self { filters, rules, single_id }
     }
 
     /// Starts `command` with the given ends of pipes: standard output, standard error and, if asked for, the log.
@@ -202,7 +202,7 @@ impl Spawner {
         rustix::process::setsid()?;
         // The first to go when memory runs out; init is the last.
         let _ = std::fs::write("/proc/self/oom_score_adj", "500");
-        if !self.rootless {
+        if !self.single_id {
             let (uid, gid) = (Uid::from_raw(INNER_UID), Gid::from_raw(INNER_GID));
             rustix::thread::set_thread_groups(&[])?;
             rustix::thread::set_thread_res_gid(gid, gid, gid)?;

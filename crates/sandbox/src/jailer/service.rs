@@ -15,12 +15,13 @@ use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal};
 use super::protocol::{self, FromJailer, FromSandbox, Refusal, Settings, ToJailer};
 use crate::Spec;
 use crate::linux::cgroup::{self, Cgroups, Group};
-use crate::linux::namespaces::{Ids, Ranges};
+use crate::linux::egress::{Egress, Way};
+use crate::linux::namespaces::{self, Ids, Ranges};
 use crate::linux::network::Network;
 use crate::linux::root::Roots;
 use crate::linux::seccomp::Filters;
 use crate::linux::tmp::{Stock, Token};
-use crate::step::{During, Step};
+use crate::step::{During, Step, StepError};
 
 /// Event data of the descriptors that belong to no sandbox.
 const CONTROL: u64 = 0;
@@ -67,6 +68,7 @@ struct Jailed {
     group: Group,
     ids: Ids,
     tmp: Option<Token>,
+    way: Option<Way>,
 }
 
 /// A sandbox that waits for its `/tmp`.
@@ -84,17 +86,25 @@ struct Jailer {
     ranges: Ranges,
     filters: Filters,
     stock: Option<Stock>,
+    /// Ways out, where they can be had.
+    egress: Option<Egress>,
     own_network: Network,
     sandboxes: HashMap<u64, Jailed>,
     waiting: Vec<Waiting>,
     next: u64,
+    /// Whether all sandboxes have the jailer's own id.
+    single_id: bool,
 }
 
 impl Jailer {
     fn prepare(control: &OwnedFd, settings: Settings) -> Step<(Self, Vec<String>)> {
         let mut remarks = Vec::new();
+        // Root that does without privileges can still give ids of their own to sandboxes; others have but one.
+        let single_id = settings.rootless && !rustix::process::geteuid().is_root();
         if settings.rootless {
-            become_root_of_a_user_namespace()?;
+            become_root_of_a_user_namespace(single_id)?;
+            // Only into a network namespace of its own can it return from a sandbox's.
+            Network::enter_new()?;
         }
         // Files and directories made here have the modes given.
         rustix::process::umask(rustix::fs::Mode::empty());
@@ -109,6 +119,15 @@ impl Jailer {
             true => None,
             false => Some(Stock::start(&directory.join("tmp"))?),
         };
+        let egress = match settings.egress.then(|| Egress::prepare(&settings.instance)) {
+            None => None,
+            Some(Ok(egress)) => Some(egress),
+            Some(Err(error)) => {
+                let StepError { step, source } = error;
+                remarks.push(format!("functions have no outbound network: cannot {step}: {source}"));
+                None
+            }
+        };
         let jailer = Self {
             events,
             cgroups,
@@ -116,10 +135,12 @@ impl Jailer {
             ranges: Ranges::new(&settings.instance),
             filters: Filters::compile().during("compile the system call filter")?,
             stock,
+            egress,
             own_network: Network::current()?,
             sandboxes: HashMap::new(),
             waiting: Vec::new(),
             next: 16,
+            single_id,
             settings,
         };
         jailer.watch(control, CONTROL, EventFlags::IN)?;
@@ -222,6 +243,9 @@ impl Jailer {
         if let (Some(stock), Some(token)) = (&mut self.stock, jailed.tmp) {
             stock.give_back(token);
         }
+        if let (Some(egress), Some(way)) = (&mut self.egress, jailed.way) {
+            egress.give_back(way);
+        }
     }
 
     /// Removes every sandbox and what all had in common.
@@ -234,6 +258,9 @@ impl Jailer {
         let all: Vec<_> = self.sandboxes.keys().copied().collect();
         for number in all {
             self.bury(number);
+        }
+        if let Some(egress) = self.egress.take() {
+            egress.remove();
         }
         // Its mounts, and with them the loop devices and their unlinked files, go with the keeper.
         self.stock = None;
@@ -284,12 +311,41 @@ fn isolate_mounts() -> Step<()> {
 }
 
 /// Without privileges: a user namespace in which this process has all of them, over what it makes itself.
-fn become_root_of_a_user_namespace() -> Step<()> {
+fn become_root_of_a_user_namespace(single_id: bool) -> Step<()> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     // SAFETY: only the user namespace is unshared; no memory or descriptor table is.
-    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWUSER) }
-        .during("make a user namespace")?;
-    fs::write("/proc/self/uid_map", format!("0 {uid} 1\n")).during("map the user")?;
-    fs::write("/proc/self/setgroups", "deny").during("give up groups")?;
-    fs::write("/proc/self/gid_map", format!("0 {gid} 1\n")).during("map the group")
+    let unshare = || unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWUSER) };
+    if single_id {
+        unshare().during("make a user namespace")?;
+        fs::write("/proc/self/uid_map", format!("0 {uid} 1\n")).during("map the user")?;
+        fs::write("/proc/self/setgroups", "deny").during("give up groups")?;
+        return fs::write("/proc/self/gid_map", format!("0 {gid} 1\n")).during("map the group");
+    }
+    // More than one id can be mapped only from outside: by a child that stays there.
+    let (proceed, go) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("make a pipe")?;
+    let own = rustix::process::getpid().as_raw_nonzero();
+    // SAFETY: the jailer has a single thread, so the child may do everything the parent may.
+    let child = match unsafe { libc::fork() } {
+        0 => {
+            drop(go);
+            let waited = rustix::io::read(&proceed, &mut [0; 1]).is_ok_and(|count| count == 1);
+            let map = namespaces::map_of_all_ranges();
+            let mapped = waited
+                && fs::write(format!("/proc/{own}/uid_map"), &map).is_ok()
+                && fs::write(format!("/proc/{own}/gid_map"), &map).is_ok();
+            // SAFETY: ends the process without running what the parent has registered to run at its end.
+            unsafe { libc::_exit(i32::from(!mapped)) }
+        }
+        child => Pid::from_raw(child).ok_or_else(io::Error::last_os_error).during("fork")?,
+    };
+    unshare().during("make a user namespace")?;
+    rustix::io::write(&go, &[1]).during("have the users mapped")?;
+    let ended =
+        rustix::process::waitpid(Some(child), WaitOptions::empty()).during("have the users mapped")?;
+    match ended.is_some_and(|(_, status)| status.exit_status() == Some(0)) {
+        true => Ok(()),
+        false => {
+            Err(io::Error::from(io::ErrorKind::PermissionDenied)).during("map users into the user namespace")
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod backend;
 pub(crate) mod capabilities;
 pub(crate) mod cgroup;
 mod channel;
+pub(crate) mod egress;
 mod etc;
 pub(crate) mod landlock;
 pub(crate) mod limits;

@@ -90,6 +90,11 @@ impl Ids {
     }
 }
 
+/// The mapping of a user namespace that has root and all ranges, under the numbers that they have outside.
+pub(crate) fn map_of_all_ranges() -> String {
+    format!("0 0 1\n{FIRST} {FIRST} {}\n", SLOTS * RANGE)
+}
+
 /// Hands out ranges of ids, each to one sandbox at a time.
 #[derive(Debug)]
 pub(crate) struct Ranges {

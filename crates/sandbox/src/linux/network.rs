@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
@@ -22,6 +22,11 @@ impl Network {
     pub(crate) fn current() -> Step<Self> {
         let file = fs::File::open("/proc/self/ns/net").during("open the network namespace")?;
         Ok(Self(file.into()))
+    }
+
+    /// For naming the namespace to the kernel.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// Makes a new namespace with a working loopback interface and moves the calling process into it.

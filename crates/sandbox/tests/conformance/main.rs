@@ -4,6 +4,7 @@
 
 mod attacks;
 mod basics;
+mod egress;
 mod reaping;
 mod support;
 
@@ -108,3 +109,5 @@ macro_rules! reaping {
 }
 
 reaping!(linux_reaped, crate::support::linux());
+
+backend!(linux_egress, crate::support::linux(), [egress::leads_out_and_nowhere_else]);

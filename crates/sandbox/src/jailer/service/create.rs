@@ -12,13 +12,14 @@ use super::{Jailed, Jailer};
 use crate::init::{self, Prepared};
 use crate::jailer::protocol::{self, FromSandbox, Measure};
 use crate::linux::cgroup::Group;
+use crate::linux::egress::Way;
 use crate::linux::mounts;
 use crate::linux::namespaces::{Cloned, Ids, clone_process};
 use crate::linux::network::{self, Network};
 use crate::linux::root::{self, Placed};
 use crate::linux::tmp::{Taken, Token};
 use crate::step::{During, Step};
-use crate::{Spec, StepError};
+use crate::{Egress, Spec, StepError};
 
 /// What came of a request.
 pub(super) enum Outcome {
@@ -49,8 +50,8 @@ impl Jailer {
         };
         let group = self.cgroups.create(&spec.id, &spec.limits);
         let result = group.and_then(|group| match self.clone_into(spec, channel, &group, ids, tmp) {
-            Ok((pid, pidfd)) => {
-                Ok(Jailed { channel: duplicate(channel)?, pid, pidfd, group, ids, tmp: token })
+            Ok((pid, pidfd, way)) => {
+                Ok(Jailed { channel: duplicate(channel)?, pid, pidfd, group, ids, tmp: token, way })
             }
             Err(error) => {
                 group.remove();
@@ -97,7 +98,7 @@ impl Jailer {
         group: &Group,
         ids: Ids,
         tmp: Tmp,
-    ) -> Step<(Pid, OwnedFd)> {
+    ) -> Step<(Pid, OwnedFd, Option<Way>)> {
         let (released, release) = pipe_with(PipeFlags::CLOEXEC).during("make a pipe")?;
         let (mut kinds, mut descriptors) = self.cgroups.measures(&spec.id)?;
         let watchdog = if kinds.contains(&Measure::Memory) { None } else { Some(watchdog_file()?) };
@@ -108,6 +109,7 @@ impl Jailer {
         let tmp_in_memory = matches!(tmp, Tmp::InMemory).then_some(spec.limits.tmp_bytes);
         let (root, mounts) = self.prepare_mounts(spec, ids, tmp)?;
         Network::enter_new()?;
+        let way = self.connect(spec.egress);
         let listeners = spec
             .listener_ports
             .iter()
@@ -122,20 +124,54 @@ impl Jailer {
             hostname: spec.hostname.clone(),
             limits: spec.limits,
             filters: self.filters.clone(),
-            rootless: self.settings.rootless,
+            single_id: self.single_id,
             watchdog,
         });
         let unified = group.open_unified();
-        let cloned = prepared.and_then(|prepared| clone_and_run(unified.as_ref(), channel, prepared));
-        self.own_network.enter()?;
-        let (pid, pidfd, placed) = cloned?;
-        let finished = self.release((pid, placed), group, ids, channel, (&kinds, &descriptors), &release);
+        let cloned = match way {
+            Ok(way) => prepared
+                .and_then(|prepared| clone_and_run(unified.as_ref(), channel, prepared, release))
+                .map_err(|error| (error, way))
+                .map(|cloned| (cloned, way)),
+            Err(error) => Err((error, None)),
+        };
+        let back = self.own_network.enter();
+        let ((pid, pidfd, placed, release), way) = cloned.map_err(|(error, way)| {
+            self.disconnect(way);
+            error
+        })?;
+        let raised = back.and_then(|()| self.raise(way));
+        let finished = raised.and_then(|()| {
+            self.release((pid, placed), group, ids, channel, (&kinds, &descriptors), &release)
+        });
         if let Err(error) = finished {
+            self.disconnect(way);
             let _ = pidfd_send_signal(&pidfd, Signal::KILL);
             let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
             return Err(error);
         }
-        Ok((pid, pidfd))
+        Ok((pid, pidfd, way))
+    }
+
+    /// Gives the namespace that the jailer is in a way out, if it shall have one and one can be had.
+    fn connect(&mut self, wanted: Egress) -> Step<Option<Way>> {
+        match (&mut self.egress, wanted) {
+            (Some(egress), Egress::Translated) => egress.connect(&self.own_network).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn raise(&self, way: Option<Way>) -> Step<()> {
+        match (&self.egress, way) {
+            (Some(egress), Some(way)) => egress.raise(way),
+            _ => Ok(()),
+        }
+    }
+
+    fn disconnect(&mut self, way: Option<Way>) {
+        if let (Some(egress), Some(way)) = (&mut self.egress, way) {
+            egress.give_back(way);
+        }
     }
 
     /// Maps ids, sets limits, hands the server what it measures with, and lets init go on.
@@ -185,12 +221,13 @@ impl Jailer {
 }
 
 /// Clones the jailer; the child never returns from here. The result says whether the child is in its version 2
-/// control group already.
+/// control group already, and gives `release` back: the child must not hold the end of the pipe that it waits for.
 fn clone_and_run(
     group: Option<&OwnedFd>,
     channel: &OwnedFd,
     prepared: Prepared,
-) -> Step<(Pid, OwnedFd, bool)> {
+    release: OwnedFd,
+) -> Step<(Pid, OwnedFd, bool, OwnedFd)> {
     let channel = duplicate(channel)?;
     let (cloned, placed) = match clone_process(group.map(AsFd::as_fd)) {
         // A kernel before 5.7, or a group that does not take processes this way.
@@ -198,8 +235,9 @@ fn clone_and_run(
         other => (other, group.is_some()),
     };
     match cloned.during("clone")? {
-        Cloned::Parent(pid, pidfd) => Ok((pid, pidfd, placed)),
+        Cloned::Parent(pid, pidfd) => Ok((pid, pidfd, placed, release)),
         Cloned::Child => {
+            drop(release);
             let run = std::panic::AssertUnwindSafe(|| init::run(channel, prepared));
             let status = std::panic::catch_unwind(run).unwrap_or(70);
             // SAFETY: ends the process without running what the jailer has registered to run at its end.
