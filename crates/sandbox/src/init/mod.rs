@@ -6,7 +6,7 @@
 
 mod setup;
 mod spawn;
-mod watchdog;
+pub(crate) mod watchdog;
 
 use std::collections::HashMap;
 use std::io;
@@ -48,7 +48,7 @@ pub(crate) struct Prepared {
 pub(crate) fn run(channel: OwnedFd, prepared: Prepared) -> i32 {
     let result = match setup::complete(&channel, prepared) {
         Ok((signals, spawner, watchdog)) => {
-            Init { channel, signals, spawner, processes: HashMap::new(), watchdog }.serve()
+            Init { channel, signals, spawner, processes: HashMap::new(), watchdog, populated: false }.serve()
         }
         Err(error) => {
             let message = FromSandbox::Failed(Refusal::from(error));
@@ -69,6 +69,8 @@ struct Init {
     /// The server's numbers of the processes that it started.
     processes: HashMap<i32, u64>,
     watchdog: Option<Watchdog>,
+    /// Whether any process but init exists.
+    populated: bool,
 }
 
 impl Init {
@@ -79,11 +81,11 @@ impl Init {
                 self.drain_signals();
                 self.reap(WaitOptions::NOHANG)?;
             }
-            if let Some(watchdog) = &mut self.watchdog {
-                watchdog.look();
-            }
             if message && !self.hear()? {
                 return Ok(());
+            }
+            if let Some(watchdog) = &mut self.watchdog {
+                watchdog.look();
             }
         }
     }
@@ -92,7 +94,7 @@ impl Init {
         let mut descriptors =
             [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
         // The watchdog looks only while there is something to watch.
-        let watching = self.watchdog.is_some() && !self.processes.is_empty();
+        let watching = self.watchdog.is_some() && self.populated;
         let pause = watching.then_some(watchdog::PERIOD);
         match poll(&mut descriptors, pause.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -112,7 +114,11 @@ impl Init {
             ToInit::Spawn { process, command } => self.spawn(process, &command, descriptors)?,
             ToInit::KillAll { request } => {
                 self.kill_all()?;
-                self.tell(&FromSandbox::AllKilled { request }, &[])?;
+                self.tell(&FromSandbox::Done { request }, &[])?;
+            }
+            ToInit::Stop { request, stopped } => {
+                signal_all(if stopped { Signal::STOP } else { Signal::CONT });
+                self.tell(&FromSandbox::Done { request }, &[])?;
             }
         }
         Ok(true)
@@ -121,6 +127,7 @@ impl Init {
     fn spawn(&mut self, process: u64, command: &crate::Command, pipes: Vec<OwnedFd>) -> Step<()> {
         match self.spawner.spawn(command, pipes) {
             Ok((pid, pidfd)) => {
+                self.populated = true;
                 self.processes.insert(pid.as_raw_nonzero().get(), process);
                 self.tell(&FromSandbox::Started { process }, &[pidfd])
             }
@@ -135,8 +142,7 @@ impl Init {
     /// being forked either exists already or its parent has the signal before it can fork.
     fn kill_all(&mut self) -> Step<()> {
         loop {
-            // SAFETY: the call takes two numbers and touches no memory.
-            unsafe { libc::kill(-1, libc::SIGKILL) };
+            signal_all(Signal::KILL);
             if !self.reap(WaitOptions::empty())? {
                 return Ok(());
             }
@@ -148,12 +154,16 @@ impl Init {
         loop {
             match rustix::process::wait(options) {
                 Ok(Some((pid, status))) => self.ended(pid, status)?,
-                Ok(None) => return Ok(true),
-                Err(rustix::io::Errno::CHILD) => return Ok(false),
+                Ok(None) => break,
+                Err(rustix::io::Errno::CHILD) => {
+                    self.populated = false;
+                    break;
+                }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error).during("reap a process"),
             }
         }
+        Ok(self.populated)
     }
 
     fn ended(&mut self, pid: Pid, status: WaitStatus) -> Step<()> {
@@ -171,6 +181,12 @@ impl Init {
         let mut buffer = [0u8; 16 * size_of::<libc::signalfd_siginfo>()];
         while rustix::io::read(&self.signals, &mut buffer).is_ok_and(|count| count == buffer.len()) {}
     }
+}
+
+/// Signals every process of the sandbox but this one.
+fn signal_all(signal: Signal) {
+    // SAFETY: the call takes two numbers and touches no memory. It fails where there is no process.
+    unsafe { libc::kill(-1, signal.as_raw()) };
 }
 
 /// Blocks SIGCHLD and makes it readable instead.

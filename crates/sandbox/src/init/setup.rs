@@ -115,7 +115,10 @@ fn mount_tmp_in_memory(root: &OwnedFd, bytes: u64) -> io::Result<()> {
     use rustix::mount::MountAttrFlags;
 
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    let tmpfs = mounts::new("tmpfs", &[("mode", "1777"), ("size", &bytes.to_string())], attributes)?;
+    // Files take memory even when they are empty: as many as a file system on disk would have.
+    let (size, files) = (bytes.to_string(), (bytes / 16_384).max(1_024).to_string());
+    let tmpfs =
+        mounts::new("tmpfs", &[("mode", "1777"), ("size", &size), ("nr_inodes", &files)], attributes)?;
     mounts::attach_beneath(&tmpfs, root, Path::new("/tmp"))
 }
 

@@ -95,8 +95,8 @@ pub(crate) enum FromSandbox {
     NotStarted { process: u64, executing: bool, refusal: Refusal },
     /// From init: the process has ended.
     Exited { process: u64, code: Option<i32>, signal: Option<i32> },
-    /// From init: no process but init is left.
-    AllKilled { request: u64 },
+    /// From init: what was asked of all processes is done.
+    Done { request: u64 },
 }
 
 /// What the server tells init.
@@ -104,8 +104,10 @@ pub(crate) enum FromSandbox {
 pub(crate) enum ToInit {
     /// Start a process. The ends of its output pipes come along: standard output, standard error, log.
     Spawn { process: u64, command: Command },
-    /// Kill all processes but init.
+    /// Kill all processes but init; answered when none is left.
     KillAll { request: u64 },
+    /// Stop all processes but init, or let them continue: where the kernel offers no better way.
+    Stop { request: u64, stopped: bool },
 }
 
 /// A file through which the kernel measures or controls a sandbox.
@@ -129,7 +131,7 @@ pub(crate) enum Measure {
     Quota2,
     /// `cpu.cfs_quota_us`.
     Quota1,
-    /// Written by init itself: current, peak and kills as three little-endian u64.
+    /// Written by init itself, see `init::watchdog`.
     Watchdog,
 }
 

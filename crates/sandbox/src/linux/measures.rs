@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::quota::{PERIOD, quota};
 use crate::Usage;
+use crate::init::watchdog;
 use crate::jailer::protocol::Measure;
 
 /// The files of one sandbox.
 #[derive(Debug, Default)]
 pub(super) struct Measures {
     files: Vec<(Measure, OwnedFd)>,
-    /// The kernel's peak when it was last read, and what was made of it.
-    last_peak: AtomicU64,
+    /// The highest peak worked out.
     peak: AtomicU64,
     /// The kernel's peak, cached files included, when `peak` was last worked out.
     kernel_peak: AtomicU64,
@@ -52,6 +52,11 @@ impl Measures {
         self.read(kind, &mut [0; 32])?.trim().parse().ok()
     }
 
+    /// Whether the kernel can stop all processes at once.
+    pub(super) fn freezable(&self) -> bool {
+        self.find(&[Measure::Freeze1, Measure::Freeze2]).is_some()
+    }
+
     /// Stops or continues all processes; does nothing where the kernel cannot.
     pub(super) fn freeze(&self, frozen: bool) -> io::Result<()> {
         let Some((kind, file)) = self.find(&[Measure::Freeze1, Measure::Freeze2]) else { return Ok(()) };
@@ -86,9 +91,7 @@ impl Measures {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        if let Some([memory_bytes, peak, out_of_memory_kills]) = self.watchdog() {
-            let peak_memory_bytes =
-                peak.saturating_sub(self.last_peak.load(Ordering::Relaxed)).max(memory_bytes);
+        if let Some([memory_bytes, peak_memory_bytes, out_of_memory_kills]) = self.watchdog() {
             return Usage { memory_bytes, peak_memory_bytes, out_of_memory_kills };
         }
         let out_of_memory_kills = self.out_of_memory_kills();
@@ -130,6 +133,9 @@ impl Measures {
             // Kernels of version 2 before 6.12 cannot.
             let _ = write(file, "0");
         }
+        if let Some((_, file)) = self.find(&[Measure::Watchdog]) {
+            watchdog::reset_peak(file);
+        }
         self.peak.store(0, Ordering::Relaxed);
         self.kernel_peak.store(0, Ordering::Relaxed);
     }
@@ -137,12 +143,7 @@ impl Measures {
     /// What init's watchdog wrote last: memory, peak, kills.
     fn watchdog(&self) -> Option<[u64; 3]> {
         let (_, file) = self.find(&[Measure::Watchdog])?;
-        let mut bytes = [0; 24];
-        (rustix::io::pread(file, &mut bytes, 0).ok()? == bytes.len()).then_some(())?;
-        let mut numbers = bytes
-            .chunks_exact(8)
-            .map(|chunk| chunk.iter().rev().fold(0u64, |number, byte| (number << 8) | u64::from(*byte)));
-        Some([numbers.next()?, numbers.next()?, numbers.next()?])
+        watchdog::read(file)
     }
 }
 
@@ -211,9 +212,13 @@ mod tests {
     #[test]
     fn reads_the_watchdogs_report() {
         let report = rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
-        let bytes: Vec<u8> = [300u64, 400, 1].iter().flat_map(|number| number.to_le_bytes()).collect();
+        let bytes: Vec<u8> = [300u64, 400, 1, 0, 0].iter().flat_map(|number| number.to_le_bytes()).collect();
         rustix::io::pwrite(&report, &bytes, 0).unwrap();
-        let usage = Measures::new(vec![Measure::Watchdog], vec![report]).usage();
-        assert_eq!(usage, Usage { memory_bytes: 300, peak_memory_bytes: 400, out_of_memory_kills: 1 });
+        let measures = Measures::new(vec![Measure::Watchdog], vec![report]);
+        let usage = Usage { memory_bytes: 300, peak_memory_bytes: 400, out_of_memory_kills: 1 };
+        assert_eq!(measures.usage(), usage);
+        // Until init has heeded it, what is in use now is the best answer.
+        measures.reset_peak();
+        assert_eq!(measures.usage(), Usage { peak_memory_bytes: 300, ..usage });
     }
 }

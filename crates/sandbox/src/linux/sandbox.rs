@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pending: Mutex<Pending>,
     next: AtomicU64,
     destroyed: AtomicBool,
+    /// Whether init has stopped the processes by signals.
+    stopped: AtomicBool,
     /// Becomes true when the jailer has removed everything.
     gone: watch::Sender<bool>,
 }
@@ -40,7 +42,7 @@ pub(super) struct Shared {
 struct Pending {
     starts: HashMap<u64, oneshot::Sender<Started>>,
     exits: HashMap<u64, Running>,
-    kills: HashMap<u64, oneshot::Sender<()>>,
+    requests: HashMap<u64, oneshot::Sender<()>>,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Shared {
             pending: Mutex::default(),
             next: AtomicU64::new(0),
             destroyed: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             gone: watch::Sender::new(false),
         })
     }
@@ -129,9 +132,9 @@ impl Shared {
                 let out_of_memory = self.measures.out_of_memory_kills() > running.kills_before;
                 let _ = running.exit.send(Exit { status, out_of_memory });
             }
-            FromSandbox::AllKilled { request } => {
-                if let Some(kill) = pending.kills.remove(&request) {
-                    let _ = kill.send(());
+            FromSandbox::Done { request } => {
+                if let Some(done) = pending.requests.remove(&request) {
+                    let _ = done.send(());
                 }
             }
             FromSandbox::Measures(_) | FromSandbox::Ready | FromSandbox::Failed(_) => {
@@ -183,21 +186,43 @@ impl Shared {
 
     async fn kill_all(&self) -> Result<(), Error> {
         self.alive()?;
-        let (kill, killed) = oneshot::channel();
-        let request = self.number();
-        lock(&self.pending).kills.insert(request, kill);
         // Dying and reaping shall not wait for CPU time that the processes have used up.
         let lift = self.measures.limit_cpus(None);
         lift.map_err(|source| Error::setup("lift the CPU limit", source))?;
-        self.thaw()?;
-        let sent = self.channel.send(&ToInit::KillAll { request }, &[]).await;
-        let answer = killed.await;
+        self.freeze_by_kernel(false)?;
+        let killed = self.ask(|request| ToInit::KillAll { request }).await;
+        self.stopped.store(false, Ordering::Release);
         let _ = self.measures.limit_cpus(Some(self.limits.cpus));
-        sent.and(answer.map_err(std::io::Error::other)).map_err(|_| Error::Destroyed)
+        killed
     }
 
-    fn thaw(&self) -> Result<(), Error> {
-        self.measures.freeze(false).map_err(|source| Error::setup("thaw", source))
+    /// Has init do something to all processes, and waits until it is done.
+    async fn ask(&self, message: impl FnOnce(u64) -> ToInit) -> Result<(), Error> {
+        let (sender, done) = oneshot::channel();
+        let request = self.number();
+        lock(&self.pending).requests.insert(request, sender);
+        if self.channel.send(&message(request), &[]).await.is_err() {
+            lock(&self.pending).requests.remove(&request);
+            return Err(Error::Destroyed);
+        }
+        done.await.map_err(|_| Error::Destroyed)
+    }
+
+    /// Stops or continues all processes: by the kernel at once, or, without control groups, by init's signals.
+    async fn freeze(&self, frozen: bool) -> Result<(), Error> {
+        self.alive()?;
+        if self.measures.freezable() {
+            return self.freeze_by_kernel(frozen);
+        }
+        if self.stopped.swap(frozen, Ordering::AcqRel) == frozen {
+            return Ok(());
+        }
+        self.ask(|request| ToInit::Stop { request, stopped: frozen }).await
+    }
+
+    fn freeze_by_kernel(&self, frozen: bool) -> Result<(), Error> {
+        let step = if frozen { "freeze" } else { "thaw" };
+        self.measures.freeze(frozen).map_err(|source| Error::setup(step, source))
     }
 
     async fn destroy(&self) {
@@ -250,17 +275,11 @@ impl Sandbox for LinuxSandbox {
     }
 
     fn freeze(&self) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(async move {
-            self.0.alive()?;
-            self.0.measures.freeze(true).map_err(|source| Error::setup("freeze", source))
-        })
+        Box::pin(self.0.freeze(true))
     }
 
     fn thaw(&self) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(async move {
-            self.0.alive()?;
-            self.0.thaw()
-        })
+        Box::pin(self.0.freeze(false))
     }
 
     fn limit_cpus(&self, cpus: f64) {

@@ -1,6 +1,12 @@
 //! What every backend has to keep, run against every backend of the crate.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says loudly what it leaves out"
+)]
 
 mod attacks;
 mod basics;
@@ -80,7 +86,11 @@ macro_rules! attacks {
 
 every_backend!(process, crate::support::process());
 every_backend!(linux, crate::support::linux());
+every_backend!(rootless, crate::support::rootless());
+every_backend!(rootless_as_root, crate::support::rootless_as_root());
 attacks!(linux_attacked, crate::support::linux());
+attacks!(rootless_attacked, crate::support::rootless());
+attacks!(rootless_as_root_attacked, crate::support::rootless_as_root());
 backend!(
     linux_only,
     crate::support::linux(),
@@ -109,5 +119,7 @@ macro_rules! reaping {
 }
 
 reaping!(linux_reaped, crate::support::linux());
+reaping!(rootless_reaped, crate::support::rootless());
+reaping!(rootless_as_root_reaped, crate::support::rootless_as_root());
 
 backend!(linux_egress, crate::support::linux(), [egress::leads_out_and_nowhere_else]);

@@ -45,6 +45,40 @@ pub async fn linux() -> Option<Harness> {
     Some(Harness { backend: Arc::new(backend), directory, counter: AtomicU32::new(0) })
 }
 
+/// The backend without privileges, started by root.
+pub async fn rootless_as_root() -> Option<Harness> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: this needs root");
+        return None;
+    }
+    Some(rootless_harness().await)
+}
+
+/// The backend without privileges, started by somebody who has none.
+pub async fn rootless() -> Option<Harness> {
+    const NOBODY_IN_PARTICULAR: u32 = 12_345;
+    if rustix::process::geteuid().is_root() {
+        if std::env::var_os("NEXTEST").is_none() {
+            eprintln!("SKIPPED: giving up root needs a process per test (cargo nextest)");
+            return None;
+        }
+        // SAFETY: the calls take numbers only; the C library changes the ids of all threads.
+        let given_up = unsafe {
+            libc::setgroups(0, std::ptr::null()) == 0
+                && libc::setresgid(NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR) == 0
+                && libc::setresuid(NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR) == 0
+        };
+        assert!(given_up);
+    }
+    Some(rootless_harness().await)
+}
+
+async fn rootless_harness() -> Harness {
+    let directory = tempfile::tempdir().unwrap();
+    let backend = LinuxBackend::start(options(directory.path(), Isolation::Rootless)).await.unwrap();
+    Harness { backend: Arc::new(backend), directory, counter: AtomicU32::new(0) }
+}
+
 /// Options that make the crate's own small program the jailer.
 pub fn options(directory: &Path, isolation: Isolation) -> Options {
     Options {

@@ -42,8 +42,7 @@ impl Jailer {
             Some(tmp) => tmp,
             None => return Ok(Outcome::WaitingForTmp),
         };
-        let ids =
-            if self.settings.rootless { Ids::Own } else { self.ranges.take().during("find free ids")? };
+        let ids = if self.single_id { Ids::Own } else { self.ranges.take().during("find free ids")? };
         let token = match &tmp {
             Tmp::OnDisk(_, token) => Some(*token),
             Tmp::InMemory => None,
@@ -279,6 +278,6 @@ fn duplicate(descriptor: &OwnedFd) -> Step<OwnedFd> {
 fn watchdog_file() -> Step<OwnedFd> {
     let file =
         rustix::fs::memfd_create("usage", rustix::fs::MemfdFlags::CLOEXEC).during("make a file in memory")?;
-    rustix::io::pwrite(&file, &[0; 24], 0).during("write a file in memory")?;
+    rustix::io::pwrite(&file, &[0; init::watchdog::REPORT], 0).during("write a file in memory")?;
     Ok(file)
 }
