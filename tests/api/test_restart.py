@@ -72,10 +72,13 @@ def test_kill_9_loses_nothing_acknowledged(serve, python_runtime):
     workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for worker in workers:
         worker.start()
-    for _ in range(4):
+    for rounds in range(20):
         time.sleep(chance.uniform(0.5, 2.0))
         instance.kill()
         instance.start()
+        # On a slow machine the clients get less done between two deaths.
+        if rounds >= 3 and len(acknowledged) > 4:
+            break
     stop.set()
     for worker in workers:
         worker.join()
