@@ -39,7 +39,6 @@ def directories():
     """Makes directories for servers; at the end of the session checks the machine and removes them."""
     base = pathlib.Path(tempfile.mkdtemp(prefix="rushlight-tests-"))
     base.chmod(0o755)
-    before = {"interfaces": leftovers.interfaces(), "tables": leftovers.tables()}
     count = 0
 
     def make():
@@ -52,9 +51,6 @@ def directories():
     yield make
     assert_nothing_left(base)
     shutil.rmtree(base)
-    # Other programs on the machine may come and go; names that Rushlight gives may not be left.
-    left = {name for name in leftovers.interfaces() - before["interfaces"] if name.startswith("rushlight")}
-    assert not left and not leftovers.tables() - before["tables"]
 
 
 def assert_nothing_left(directory):
@@ -73,34 +69,20 @@ def assert_nothing_left(directory):
 class Watched(Server):
     """A server that is held against what it leaves behind each time it is stopped."""
 
-    def start(self, timeout=60):
-        self._groups = leftovers.cgroups()
-        return super().start(timeout)
-
     def stop(self, *arguments, **options):
         if self.process is None:
             return None
         children = leftovers.children_of(self.process.pid)
-        groups = {path for path in leftovers.cgroups() - self._groups if self._owns(path, children)}
-        status = super().stop(*arguments, **options)
-        wait_until(lambda: not leftovers.alive(children), timeout=10, what="that all processes of the server end")
-        wait_until(lambda: not [path for path in groups if os.path.exists(path)], 10, what="that its control groups go")
-        return status
+        name = leftovers.instance(self.data)
+        try:
+            return super().stop(*arguments, **options)
+        finally:
+            wait_until(lambda: not leftovers.alive(children), timeout=10, what="that all processes of the server end")
+            wait_until(lambda: not leftovers.named(name), timeout=10, what="that control groups and networks go")
 
     def kill(self):
         """kill -9: what the kernel does not clean up by itself is for the next start to remove."""
         Server.stop(self, 9)
-
-    def _owns(self, path, children):
-        """Whether a control group is this server's: other servers may run beside it."""
-        pids = {pid for pid, _ in children} | {self.process.pid}
-        for directory, _, _ in os.walk(path):
-            try:
-                if pids & {int(line) for line in pathlib.Path(directory, "cgroup.procs").read_text().split()}:
-                    return True
-            except OSError:
-                continue
-        return False
 
 
 @pytest.fixture(scope="session")

@@ -69,22 +69,24 @@ def _start_time(pid):
     return None if fields[0] == "Z" else fields[19]
 
 
-def cgroups():
-    """All control groups with rushlight in their path, the servers' own groups and those of sandboxes."""
-    return {path for path, _, _ in os.walk(CGROUPS) if "rushlight" in path}
+def instance(data):
+    """What a server on this data directory puts into the names of what it makes on the machine."""
+    value = 0xCBF29CE484222325
+    for byte in bytes(data.resolve() / "sandbox"):
+        value = (value ^ byte) * 0x100000001B3 % (1 << 64)
+    return f"{(value >> 32) ^ (value & 0xFFFFFFFF):08x}"
 
 
-def interfaces():
-    return {name for name in os.listdir("/sys/class/net")}
-
-
-def tables():
-    """nftables tables, by name."""
+def named(instance):
+    """Control groups, network interfaces and firewall tables of that name."""
+    groups = [path for path, _, _ in os.walk(CGROUPS) if f"rushlight-{instance}" in path]
+    interfaces = [name for name in os.listdir("/sys/class/net") if name.startswith(f"rl{instance[-6:]}-")]
     try:
         done = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, timeout=20)
+        tables = [line for line in done.stdout.splitlines() if instance in line]
     except FileNotFoundError:
-        return set()
-    return {line for line in done.stdout.splitlines() if "rushlight" in line}
+        tables = []
+    return groups + interfaces + tables
 
 
 def loop_devices(directory):
