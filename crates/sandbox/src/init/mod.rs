@@ -19,7 +19,7 @@ use self::watchdog::Watchdog;
 use crate::Limits;
 use crate::jailer::protocol::{self, FromSandbox, Refusal, ToInit};
 use crate::linux::root::Placed;
-use crate::linux::seccomp::Filters;
+use crate::linux::seccomp::Filter;
 use crate::step::{During, Step};
 
 /// Everything that the jailer prepared for one sandbox.
@@ -37,7 +37,7 @@ pub(crate) struct Prepared {
     pub(crate) listeners: Vec<OwnedFd>,
     pub(crate) hostname: String,
     pub(crate) limits: Limits,
-    pub(crate) filters: Filters,
+    pub(crate) filter: Filter,
     /// Init and the processes that it starts have the same id: there is no inner root.
     pub(crate) single_id: bool,
     /// Where the watchdog tells what it measured, if there is to be one.

@@ -43,7 +43,7 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     // SAFETY: only the cgroup namespace is unshared; no memory or descriptor table is.
     let _ = unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) };
 
-    let Prepared { released, root, mounts, listeners, limits, filters, single_id, watchdog, .. } = prepared;
+    let Prepared { released, root, mounts, listeners, limits, filter, single_id, watchdog, .. } = prepared;
     drop((released, root, mounts));
     // What is left beyond these belongs to the jailer and to other sandboxes.
     let kept: Vec<_> = [channel].into_iter().chain(&listeners).chain(&watchdog).collect();
@@ -56,7 +56,7 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     protocol::send(channel.as_fd(), &FromSandbox::Ready, &protocol::borrow(&listeners))
         .during("tell the server")?;
     let watchdog = watchdog.map(|report| Watchdog::new(report, limits.memory_bytes));
-    Ok((signals, spawn::Spawner::new(filters, rules, single_id), watchdog))
+    Ok((signals, spawn::Spawner::new(filter, rules, single_id), watchdog))
 }
 
 fn detach_from_terminal() -> io::Result<()> {

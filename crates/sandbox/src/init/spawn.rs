@@ -11,7 +11,7 @@ use rustix::process::{Gid, Pid, PidfdFlags, Uid, pidfd_open};
 use rustix::thread::CapabilitySet;
 
 use crate::linux::namespaces::{INNER_GID, INNER_UID};
-use crate::linux::seccomp::Filters;
+use crate::linux::seccomp::Filter;
 use crate::linux::{capabilities, landlock};
 use crate::step::{During, Step};
 use crate::{Command, StepError};
@@ -24,7 +24,7 @@ const LOG_VARIABLE: &str = "_LAMBDA_TELEMETRY_LOG_FD";
 /// What every process is restricted by.
 #[derive(Debug)]
 pub(super) struct Spawner {
-    filters: Filters,
+    filter: Filter,
     rules: Option<RulesetCreated>,
     single_id: bool,
 }
@@ -108,8 +108,8 @@ impl Image {
 }
 
 impl Spawner {
-    pub(super) fn new(filters: Filters, rules: Option<RulesetCreated>, single_id: bool) -> Self {
-        Self { filters, rules, single_id }
+    pub(super) fn new(filter: Filter, rules: Option<RulesetCreated>, single_id: bool) -> Self {
+        Self { filter, rules, single_id }
     }
 
     /// Starts `command` with the given ends of pipes: standard output, standard error and, if asked for, the log.
@@ -195,7 +195,7 @@ impl Spawner {
         if let Some(rules) = rules {
             landlock::restrict(rules).map_err(at(Stage::Landlock))?;
         }
-        self.filters.apply().map_err(at(Stage::Seccomp))
+        self.filter.apply().map_err(at(Stage::Seccomp))
     }
 
     fn take_identity(&self) -> io::Result<()> {

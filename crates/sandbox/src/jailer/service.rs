@@ -19,7 +19,7 @@ use crate::linux::egress::{Egress, Way};
 use crate::linux::namespaces::{self, Ids, Ranges};
 use crate::linux::network::Network;
 use crate::linux::root::Roots;
-use crate::linux::seccomp::Filters;
+use crate::linux::seccomp::Filter;
 use crate::linux::tmp::{Stock, Token};
 use crate::step::{During, Step, StepError};
 
@@ -84,7 +84,7 @@ struct Jailer {
     cgroups: Cgroups,
     roots: Roots,
     ranges: Ranges,
-    filters: Filters,
+    filter: Filter,
     stock: Option<Stock>,
     /// Ways out, where they can be had.
     egress: Option<Egress>,
@@ -94,6 +94,31 @@ struct Jailer {
     next: u64,
     /// Whether all sandboxes have the jailer's own id.
     single_id: bool,
+    /// See [`wait_for_turn`].
+    _turn: fs::File,
+}
+
+/// How long the jailer of a killed server may take to end.
+const TURN: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Waits until the jailer before has ended, if one is still at it: a server that was killed and started again at once
+/// shares the names of control groups and firewall tables with the former one, which is just removing them. The lock
+/// is held for as long as the jailer or a process that it made lives.
+fn wait_for_turn(directory: &Path) -> Step<fs::File> {
+    let path = directory.with_extension("lock");
+    let lock = || {
+        let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+        let begun = std::time::Instant::now();
+        loop {
+            match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+                Err(rustix::io::Errno::WOULDBLOCK) if begun.elapsed() < TURN => {
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                }
+                other => return other.map(|()| file).map_err(io::Error::from),
+            }
+        }
+    };
+    lock().during(format!("wait for the jailer before ({})", path.display()))
 }
 
 impl Jailer {
@@ -110,6 +135,7 @@ impl Jailer {
         rustix::process::umask(rustix::fs::Mode::empty());
         isolate_mounts()?;
         let directory = &settings.directory;
+        let turn = wait_for_turn(directory)?;
         clean(directory)?;
         reap_cgroups(directory);
         let cgroups = Cgroups::prepare(&settings.instance, settings.rootless, &mut remarks);
@@ -133,7 +159,7 @@ impl Jailer {
             cgroups,
             roots: Roots::new(directory.join("root"))?,
             ranges: Ranges::new(&settings.instance),
-            filters: Filters::compile().during("compile the system call filter")?,
+            filter: Filter::compile(),
             stock,
             egress,
             own_network: Network::current()?,
@@ -142,6 +168,7 @@ impl Jailer {
             next: 16,
             single_id,
             settings,
+            _turn: turn,
         };
         jailer.watch(control, CONTROL, EventFlags::IN)?;
         if let Some(stock) = &jailer.stock {

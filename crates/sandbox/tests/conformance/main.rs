@@ -11,6 +11,7 @@
 mod attacks;
 mod basics;
 mod egress;
+mod rate;
 mod reaping;
 mod support;
 
@@ -123,3 +124,21 @@ reaping!(rootless_reaped, crate::support::rootless());
 reaping!(rootless_as_root_reaped, crate::support::rootless_as_root());
 
 backend!(linux_egress, crate::support::linux(), [egress::leads_out_and_nowhere_else]);
+
+mod rates {
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "measures, and takes its time"]
+    async fn of_sandboxes() {
+        let Some(harness) = crate::support::linux().await else { return };
+        crate::rate::of_sandboxes(&harness).await;
+        harness.finish().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "measures, and takes its time"]
+    async fn of_rootless_sandboxes() {
+        let Some(harness) = crate::support::rootless().await else { return };
+        crate::rate::of_sandboxes(&harness).await;
+        harness.finish().await;
+    }
+}

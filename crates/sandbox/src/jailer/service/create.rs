@@ -122,7 +122,7 @@ impl Jailer {
             listeners,
             hostname: spec.hostname.clone(),
             limits: spec.limits,
-            filters: self.filters.clone(),
+            filter: self.filter.clone(),
             single_id: self.single_id,
             watchdog,
         });
