@@ -169,7 +169,13 @@ pub(crate) fn send(
 
 /// Receives one message with its descriptors; `None` when the other side has closed.
 pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    let mut body = vec![0; MAX_MESSAGE];
+    // How large it is comes first: most are tiny, and a sandbox pays for the memory of its init.
+    let look = RecvFlags::PEEK | RecvFlags::TRUNC;
+    let length = match retry(|| rustix::net::recv(socket, &mut [0u8; 1], look)) {
+        Err(Errno::CONNRESET) => return Ok(None),
+        other => other?.1,
+    };
+    let mut body = vec![0; length.min(MAX_MESSAGE)];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut slices = [IoSliceMut::new(&mut body)];
