@@ -131,8 +131,8 @@ impl Jailer {
             // Only into a network namespace of its own can it return from a sandbox's.
             Network::enter_new()?;
         }
-        // Files and directories made here have the modes given.
-        rustix::process::umask(rustix::fs::Mode::empty());
+        // What is made here only its owner may write, unless it says otherwise; functions inherit this, as on AWS.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         isolate_mounts()?;
         let directory = &settings.directory;
         let turn = wait_for_turn(directory)?;

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
@@ -232,6 +233,10 @@ fn make_devices(directory: &Path) -> io::Result<()> {
             Mode::from_raw_mode(0o666),
             rustix::fs::makedev(1, minor),
         );
+        // What the umask took away is given back: everybody may read and write these.
+        let node = node
+            .map_err(io::Error::from)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o666)));
         // Without privileges nodes can be made on no kernel, or made but not opened: try.
         if node.is_err() || fs::File::open(&path).is_err() {
             let _ = fs::remove_file(&path);
