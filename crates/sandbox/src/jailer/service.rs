@@ -124,6 +124,10 @@ fn wait_for_turn(directory: &Path) -> Step<fs::File> {
 impl Jailer {
     fn prepare(control: &OwnedFd, settings: Settings) -> Step<(Self, Vec<String>)> {
         let mut remarks = Vec::new();
+        let record = settings.directory.join(FIREWALL_FILE);
+        if !settings.egress {
+            Egress::sweep(&record);
+        }
         // Root that does without privileges can still give ids of their own to sandboxes; others have but one.
         let single_id = settings.rootless && !rustix::process::geteuid().is_root();
         if settings.rootless {
@@ -145,7 +149,7 @@ impl Jailer {
             true => None,
             false => Some(Stock::start(&directory.join("tmp"))?),
         };
-        let egress = match settings.egress.then(|| Egress::prepare(&settings.instance)) {
+        let egress = match settings.egress.then(|| Egress::prepare(&settings.instance, &record)) {
             None => None,
             Some(Ok(egress)) => Some(egress),
             Some(Err(error)) => {
@@ -301,6 +305,9 @@ impl Jailer {
 
 /// Names the directories that hold this server's control groups, for the next server to clear.
 const CGROUPS_FILE: &str = "cgroups";
+
+/// Names this server's firewall table, likewise.
+const FIREWALL_FILE: &str = "firewall";
 
 fn remember_cgroups(directory: &Path, cgroups: &Cgroups) -> Step<()> {
     let lines: Vec<_> = cgroups.directories().iter().map(|path| path.display().to_string()).collect();

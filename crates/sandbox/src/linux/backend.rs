@@ -151,8 +151,9 @@ impl Backend for LinuxBackend {
             self.control.close();
             // The jailer removes what is left, and ends.
             let Some(mut child) = lock(&self.jailer).take() else { return };
-            while !matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+            let mut pauses = PATIENCE.as_millis();
+            while has_not_ended(&mut child, &mut pauses) {
+                tokio::time::sleep(PAUSE).await;
             }
             self.listeners.close();
             self.listeners.wait().await;
@@ -165,9 +166,33 @@ impl Drop for LinuxBackend {
         self.control.close();
         // Waits for the jailer's tidying: a few milliseconds.
         if let Some(mut child) = lock(&self.jailer).take() {
-            let _ = child.wait();
+            let mut pauses = PATIENCE.as_millis();
+            while has_not_ended(&mut child, &mut pauses) {
+                std::thread::sleep(PAUSE);
+            }
         }
     }
+}
+
+/// How long the jailer may take to remove everything.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks whether it has.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Whether to wait longer for the jailer. One that does not end is killed: sandboxes die with it, and the next start
+/// removes their control groups.
+fn has_not_ended(child: &mut Child, pauses: &mut u128) -> bool {
+    if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+        return false;
+    }
+    *pauses = pauses.saturating_sub(1);
+    if *pauses > 0 {
+        return true;
+    }
+    tracing::error!(jailer = child.id(), "sandbox.jailer.stuck");
+    let _ = child.kill();
+    let _ = child.wait();
+    false
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -15,6 +15,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::net::netlink::SocketAddrNetlink;
@@ -35,6 +36,7 @@ pub(crate) struct Egress {
     table: String,
     /// Begins the names of the host's interfaces.
     prefix: String,
+    record: PathBuf,
     taken: BTreeSet<u32>,
     next: u32,
 }
@@ -44,22 +46,37 @@ pub(crate) struct Egress {
 pub(crate) struct Way(u32);
 
 impl Egress {
-    /// Lays the policy. What an earlier server of the same instance left is replaced.
-    pub(crate) fn prepare(instance: &str) -> Step<Self> {
+    /// Lays the policy. What an earlier server of the same instance left is replaced. `record` is a file that names
+    /// the table and the beginning of the interfaces' names for as long as they may exist.
+    pub(crate) fn prepare(instance: &str, record: &Path) -> Step<Self> {
         let word: String = instance.chars().filter(char::is_ascii_alphanumeric).collect();
         // Names of interfaces have at most 15 bytes.
         let prefix = format!("rl{}-", &word[word.len().saturating_sub(6)..]);
-        let egress = Self { table: format!("rushlight_{word}"), prefix, taken: BTreeSet::new(), next: 0 };
-        egress.remove();
-        filter(&egress.policy()).during("lay the firewall table for sandboxes")?;
+        let table = format!("rushlight_{word}");
+        fs::write(record, format!("{table}\n{prefix}\n")).during("note the firewall table")?;
+        let egress = Self { table, prefix, record: record.to_owned(), taken: BTreeSet::new(), next: 0 };
+        // One transaction replaces whatever there was: a table must exist to be deleted.
+        let (table, policy) = (&egress.table, egress.policy());
+        filter(&format!("table inet {table} {{}}\ndelete table inet {table}\n{policy}"))
+            .during("lay the firewall table for sandboxes")?;
         fs::write("/proc/sys/net/ipv4/ip_forward", "1").during("let the host forward")?;
         Ok(egress)
+    }
+
+    /// Removes what a server that was killed left, if it left a record: for one that offers no way out itself.
+    pub(crate) fn sweep(record: &Path) {
+        let Ok(text) = fs::read_to_string(record) else { return };
+        if let Some(table) = text.lines().next() {
+            let _ = filter(&format!("delete table inet {table}\n"));
+        }
+        let _ = fs::remove_file(record);
     }
 
     /// Removes the policy. The interfaces go with the namespaces of their sandboxes.
     pub(crate) fn remove(&self) {
         // Fails where there is none.
         let _ = filter(&format!("delete table inet {}\n", self.table));
+        let _ = fs::remove_file(&self.record);
     }
 
     fn policy(&self) -> String {
@@ -285,7 +302,13 @@ mod tests {
     use super::*;
 
     fn egress() -> Egress {
-        Egress { table: "t".into(), prefix: "rlabcdef-".into(), taken: BTreeSet::new(), next: 0 }
+        Egress {
+            table: "t".into(),
+            prefix: "rlabcdef-".into(),
+            record: PathBuf::new(),
+            taken: BTreeSet::new(),
+            next: 0,
+        }
     }
 
     #[test]

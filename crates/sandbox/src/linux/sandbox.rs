@@ -94,6 +94,8 @@ impl Shared {
             self.hear(message, descriptors);
         }
         self.destroyed.store(true, Ordering::Release);
+        // Sockets keep their network namespace alive, and that its interfaces.
+        lock(&self.listeners).clear();
         let pending = std::mem::take(&mut *lock(&self.pending));
         for start in pending.starts.into_values() {
             let _ = start.send(Err(Error::Destroyed));

@@ -18,6 +18,8 @@ struct Held {
     directory: PathBuf,
     id: String,
     mark: String,
+    /// The server's record of its firewall table and interfaces.
+    network: String,
 }
 
 fn hold(harness: &Harness, number: u32) -> Held {
@@ -32,7 +34,8 @@ fn hold(harness: &Harness, number: u32) -> Held {
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let jailer = line.trim().parse().unwrap_or_else(|_| panic!("the server said {line:?}"));
-    Held { server, jailer, directory, id, mark }
+    let network = fs::read_to_string(directory.join("sandbox/firewall")).unwrap_or_default();
+    Held { server, jailer, directory, id, mark, network }
 }
 
 impl Held {
@@ -48,7 +51,7 @@ impl Held {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let directory = self.directory.display().to_string();
         found.extend(mounts.lines().filter(|line| line.contains(&directory)).map(str::to_owned));
-        found.extend(interfaces(&self.directory));
+        found.extend(network(&self.network));
         found
     }
 
@@ -83,12 +86,22 @@ fn loop_devices(directory: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Network interfaces of the server with this data directory.
-fn interfaces(directory: &Path) -> Vec<String> {
-    let Ok(prefix) = fs::read_to_string(directory.join("sandbox/interfaces")) else { return Vec::new() };
+/// The firewall table and the network interfaces that a server's record names.
+fn network(record: &str) -> Vec<String> {
+    let (Some(table), Some(prefix)) = (record.lines().next(), record.lines().nth(1)) else {
+        return Vec::new();
+    };
     let all = fs::read_dir("/sys/class/net").unwrap().flatten();
     let names = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| !prefix.is_empty() && name.starts_with(&prefix)).collect()
+    let mut found: Vec<_> = names.filter(|name| name.starts_with(prefix)).collect();
+    let tables = Command::new("nft").args(["list", "tables"]).output().unwrap();
+    found.extend(
+        String::from_utf8_lossy(&tables.stdout)
+            .lines()
+            .filter(|line| line.contains(table))
+            .map(str::to_owned),
+    );
+    found
 }
 
 fn pid(number: u32) -> Pid {
@@ -101,6 +114,7 @@ pub async fn a_killed_server_leaves_nothing(harness: &Harness) {
     if harness.backend.isolation() == Isolation::Sandbox {
         assert!(!crate::attacks::groups_named(&held.id).is_empty());
         assert!(!loop_devices(&held.directory).is_empty());
+        assert_eq!(network(&held.network).len(), 2, "an interface and a table of {:?}", held.network);
     }
     let killed = Instant::now();
     held.server.kill().unwrap();
@@ -125,7 +139,8 @@ pub async fn a_killed_jailer_takes_the_sandboxes_along(harness: &Harness) {
     spec.id.clone_from(&held.id);
     run(&*next.create(spec).await.unwrap(), shell("true")).await.success();
     next.shutdown().await;
-    drop(held);
+    let left = || network(&held.network);
+    eventually(&format!("the network is gone: {:?}", left()), || left().is_empty()).await;
 }
 
 pub async fn a_jailer_does_not_end_by_a_terminals_signals(harness: &Harness) {
