@@ -245,8 +245,10 @@ impl Images {
 }
 
 fn make_image(path: &Path, bytes: u64) -> Step<()> {
-    // Room for the file system's own tables, so that the sandbox gets what it was promised.
-    let total = bytes + bytes / 20 + (4 << 20);
+    // Room for the file system's own tables, so that the sandbox gets what it was promised and hardly more: an inode
+    // of 256 bytes for every 16 KiB is a sixty-fourth, the rest is bitmaps and copies of the superblock; and ext4 keeps a fiftieth of itself, but at
+    // most 4,096 blocks, from everybody for its own growth.
+    let total = bytes + bytes / 60 + (bytes / 49).min(4096 * 4096) + (2 << 20);
     let file = fs::File::create(path).during(format!("create {}", path.display()))?;
     file.set_len(total).during(format!("size {}", path.display()))?;
     drop(file);
