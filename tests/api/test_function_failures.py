@@ -5,9 +5,9 @@ import json
 import re
 import time
 
-import pytest
-
 import packages
+import pytest
+from server import wait_until
 
 
 
@@ -93,12 +93,19 @@ def test_no_result_is_null(deploy, client, node_runtime):
 # Errors while starting
 
 
-def test_init_raises(deploy, client):
+def test_init_raises(deploy, client, server):
     name = deploy(packages.python("raise RuntimeError('at import')\n"))
     body, log = failed(client, name)
     assert (body["errorType"], body["errorMessage"], body["requestId"]) == ("RuntimeError", "at import", "")
     assert any("/var/task/index.py" in line for line in body["stackTrace"])
     assert "Status: error\tError Type: " in log
+    # The tail begins with the invocation; the log holds the initialisation too.
+    events = wait_until(
+        lambda: server.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"], what="events"
+    )
+    messages = [event["message"] for event in events]
+    assert any(message.startswith("INIT_START ") for message in messages)
+    assert any(message.startswith("INIT_REPORT Init Duration: ") for message in messages)
     # It stays so, invocation after invocation.
     assert failed(client, name)[0]["errorMessage"] == "at import"
 
