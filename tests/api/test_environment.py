@@ -1,7 +1,10 @@
 """What a function finds around it: variables, paths, user, limits."""
 
+import http.server
 import json
+import os
 import re
+import threading
 
 import pytest
 
@@ -149,12 +152,53 @@ def test_an_operator_can_add_variables(serve, deployer):
 
 def test_calling_back(probe, server):
     """A function reaches Rushlight's API with its own credentials at AWS_ENDPOINT_URL."""
-    variables = probe("environment")
-    if "AWS_ENDPOINT_URL" not in variables:
-        pytest.skip("no endpoint is offered inside the sandbox yet")
     attempt = probe(
         "attempt",
         code="import urllib.request, os\n"
         "result = urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/_rushlight/health', timeout=5).status",
     )
     assert attempt == {"done": "200"}
+
+
+@pytest.mark.parametrize("isolation", ["sandbox", "rootless", "none"])
+def test_an_operators_service_on_the_hosts_loopback(isolation, serve, deployer):
+    """A service given by --endpoint is reached from within, whatever its loopback address; its neighbour is not."""
+    if isolation == "sandbox" and os.geteuid() != 0:
+        pytest.skip("needs root")
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[::-1])
+
+        def log_message(self, *_):
+            pass
+
+    services = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) for _ in range(2)]
+    services.append(http.server.ThreadingHTTPServer(("127.0.0.7", 0), Answer))
+    ports = [service.server_address[1] for service in services]
+    for service in services:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+    instance = serve(
+        "--isolation", isolation,
+        "--endpoint", f"sqs=http://localhost:{ports[0]}/queue", "--endpoint", f"kms=http://127.0.0.7:{ports[2]}",
+    )  # fmt: skip
+    deploy = deployer(instance)
+    name = deploy(Timeout=30)
+
+    def post(url):
+        code = f"import os, urllib.request\nresult = urllib.request.urlopen({url}, b'abc' * 100000, timeout=5).read().decode()[:6]"
+        answer = deploy.client.invoke(FunctionName=name, Payload=json.dumps({"do": "attempt", "code": code}))
+        return json.loads(answer["Payload"].read())
+
+    assert post("os.environ['AWS_ENDPOINT_URL_SQS']") == {"done": "'cbacba'"}
+    assert post("os.environ['AWS_ENDPOINT_URL_KMS']") == {"done": "'cbacba'"}
+    neighbour = post(f"'http://127.0.0.1:{ports[1]}/'")
+    assert ("done" in neighbour) == (isolation == "none"), neighbour
+    for service in services:
+        service.shutdown()
+        service.server_close()
+    instance.stop()

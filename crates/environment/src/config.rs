@@ -91,6 +91,8 @@ pub struct Services {
     pub tracker: TaskTracker,
     /// Serves the AWS endpoint that functions call; `AWS_ENDPOINT_URL` is set only if it is there.
     pub endpoint: Option<Arc<dyn ServeEndpoint>>,
+    /// Other services that are offered on the loopback address inside every environment.
+    pub forwards: Arc<[Forward]>,
 }
 
 impl std::fmt::Debug for Services {
@@ -99,7 +101,16 @@ impl std::fmt::Debug for Services {
     }
 }
 
-/// Serves HTTP connections that functions make to their AWS endpoint.
+/// A service that is offered inside every environment.
+#[derive(Clone)]
+pub struct Forward {
+    /// The port on the environment's loopback address; none of [`RESERVED_PORTS`](crate::RESERVED_PORTS).
+    pub port: u16,
+    /// Serves the connections.
+    pub serve: Arc<dyn ServeEndpoint>,
+}
+
+/// Serves connections that functions make to an endpoint inside their environment.
 pub trait ServeEndpoint: Send + Sync {
     /// Serves one connection until it ends. The future is dropped when the environment ends.
     fn serve(&self, connection: TcpStream) -> BoxFuture<'static, ()>;

@@ -51,6 +51,7 @@ async fn one_connection(data: &[u8]) {
         logs: Arc::new(Nothing),
         tracker: tracker.clone(),
         endpoint: None,
+        forwards: Arc::default(),
     };
     let owner: Arc<dyn Owner> = Arc::new(Nothing);
     let environment =

@@ -29,11 +29,11 @@ mod supervisor;
 mod variables;
 mod waiter;
 
-pub use config::{Config, Credentials, Initialization, Owner, ServeEndpoint, Services};
+pub use config::{Config, Credentials, Forward, Initialization, Owner, ServeEndpoint, Services};
 pub use environment::{Environment, Finished, NotAvailable, Running};
 #[doc(hidden)]
 pub use fuzz::fuzz_runtime_api;
-pub use start::StartError;
+pub use start::{RESERVED_PORTS, StartError};
 
 /// Outbound network of an environment, decided where environments are made from.
 pub use rushlight_sandbox::Egress;

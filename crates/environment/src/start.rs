@@ -20,6 +20,8 @@ use crate::{Environment, runtime_api, supervisor};
 const RUNTIME_API_PORT: u16 = 9001;
 /// Where the AWS endpoint listens in the sandbox.
 const ENDPOINT_PORT: u16 = 9002;
+/// The ports of every environment's loopback address at which the server itself listens.
+pub const RESERVED_PORTS: [u16; 2] = [RUNTIME_API_PORT, ENDPOINT_PORT];
 /// Connections to one of the listeners at a time; more wait in the kernel.
 const MOST_CONNECTIONS: usize = 64;
 
@@ -66,7 +68,8 @@ impl Environment {
         let Some((api, runtime_api)) = listeners.next() else {
             return Err(StartError::Listen { function, source: std::io::ErrorKind::NotConnected.into() });
         };
-        let endpoint = listeners.next().zip(services.endpoint.clone());
+        let endpoint = services.endpoint.clone().and_then(|endpoint| Some((listeners.next()?, endpoint)));
+        let forwards: Vec<_> = listeners.zip(services.forwards.iter().cloned()).collect();
         let addresses =
             Addresses { runtime_api, endpoint: endpoint.as_ref().map(|((_, address), _)| address.clone()) };
         let logging = &config.configuration.logging;
@@ -78,6 +81,9 @@ impl Environment {
         let mut servers = vec![tracker.spawn(serve_runtime_api(environment.clone(), api)).abort_handle()];
         if let Some(((listener, _), endpoint)) = endpoint {
             servers.push(tracker.spawn(serve_endpoint(endpoint, listener)).abort_handle());
+        }
+        for ((listener, _), forward) in forwards {
+            servers.push(tracker.spawn(serve_endpoint(forward.serve, listener)).abort_handle());
         }
         tracker.spawn(supervisor::supervise(environment.clone(), servers));
         Ok(environment)
@@ -106,6 +112,7 @@ fn spec(config: &Config, services: &Services, id: &str) -> Spec {
     if services.endpoint.is_some() {
         listener_ports.push(ENDPOINT_PORT);
     }
+    listener_ports.extend(services.forwards.iter().map(|forward| forward.port));
     Spec {
         id: id.to_owned(),
         root: Root::Host,

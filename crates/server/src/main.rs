@@ -5,6 +5,7 @@
 mod client;
 mod command;
 mod config;
+mod forward;
 mod keys;
 mod output;
 mod wire;

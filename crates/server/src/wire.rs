@@ -11,7 +11,7 @@ use rushlight_auth::sigv4::{Payload, Signer, Verifier};
 use rushlight_auth::{AccessKey, RoleSession, SessionKey};
 use rushlight_control::{CodeUrl, CodeUrls, Control, Retire, Retirement, RuntimeVersion, Runtimes, code};
 use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
-use rushlight_environment::{Credentials, ServeEndpoint, Services};
+use rushlight_environment::{Credentials, Forward, ServeEndpoint, Services};
 use rushlight_gateway::{Authentication, CODE_SERVICE, Gateway, Limits, serve_connection};
 use rushlight_invoke::{CodeSource, Dependencies as InvokeDependencies, Invoker, RoleCredentials, Settings};
 use rushlight_model::arn::{FunctionId, Scope};
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode};
+use crate::forward;
 use crate::keys::{KeyRing, root_key, session_key};
 
 /// Heads of functions kept in memory.
@@ -96,6 +97,7 @@ impl Server {
             logs: Arc::new(logs.clone()),
             tracker: tracker.clone(),
             endpoint: Some(Arc::clone(&endpoint) as Arc<dyn ServeEndpoint>),
+            forwards: forwards(config)?,
         };
         let heads = Table::new(store.clone(), function::HEADS, CACHED_FUNCTIONS);
         let invoker = Invoker::new(
@@ -204,9 +206,18 @@ fn function_environment(config: &Config) -> BTreeMap<String, String> {
             "states" => "SFN".to_owned(),
             other => other.to_uppercase().replace('-', "_"),
         };
-        (format!("AWS_ENDPOINT_URL_{id}"), url.clone())
+        let own_loopback = config.isolation != IsolationMode::None;
+        (format!("AWS_ENDPOINT_URL_{id}"), if own_loopback { forward::inside(url) } else { url.clone() })
     });
     endpoints.chain(config.function_env.clone()).collect()
+}
+
+/// What environments reach on a loopback of their own; without isolation they share the host's.
+fn forwards(config: &Config) -> anyhow::Result<Arc<[Forward]>> {
+    match config.isolation {
+        IsolationMode::None => Ok(Arc::default()),
+        IsolationMode::Sandbox | IsolationMode::Rootless => Ok(forward::forwards(&config.endpoints)?.into()),
+    }
 }
 
 /// The AWS endpoint as functions see it: the gateway, on connections that come from within a sandbox.

@@ -207,6 +207,7 @@ pub async fn start(function: Function, backend: Arc<dyn Backend>, directory: tem
         logs: log.clone(),
         tracker: tracker.clone(),
         endpoint: None,
+        forwards: Arc::default(),
     };
     let config = Config {
         function: FunctionId {
