@@ -34,13 +34,16 @@ pub fn forwards(endpoints: &BTreeMap<String, String>) -> anyhow::Result<Vec<Forw
              let one of the two listen at another one"
         );
     }
-    let forward = |(port, target)| Forward { port, serve: Arc::new(Carry { target }) as Arc<dyn ServeEndpoint> };
+    let forward =
+        |(port, target)| Forward { port, serve: Arc::new(Carry { target }) as Arc<dyn ServeEndpoint> };
     Ok(targets.into_iter().map(forward).collect())
 }
 
 /// The URL by which processes in a sandbox reach `url`: its loopback address is the one that sandboxes listen at.
 pub fn inside(url: &str) -> String {
-    let Some(uri) = url.parse::<Uri>().ok().filter(|uri| loopback(uri).is_some()) else { return url.to_owned() };
+    let Some(uri) = url.parse::<Uri>().ok().filter(|uri| loopback(uri).is_some()) else {
+        return url.to_owned();
+    };
     match uri.host() {
         Some("localhost") | None => url.to_owned(),
         Some(host) => url.replacen(host, "127.0.0.1", 1),
