@@ -9,6 +9,7 @@
 #![warn(missing_debug_implementations)]
 
 mod descriptors;
+mod handle;
 mod init;
 pub mod jailer;
 mod linux;
@@ -30,7 +31,7 @@ pub use spec::{Command, Egress, Limits, Mount, Root, Spec};
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How strongly a backend separates sandboxes from each other and from the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Isolation {
     /// All namespaces, a uid range of its own, cgroup limits, seccomp, landlock: needs root.
     Sandbox,

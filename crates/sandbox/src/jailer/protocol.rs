@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::step::StepError;
-use crate::{Command, Spec};
+use crate::{Command, Isolation, Spec};
 
 /// What the server tells the jailer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,8 +52,8 @@ pub(crate) struct Settings {
     pub(crate) directory: PathBuf,
     /// Names what belongs to this server among other servers' cgroups, interfaces and firewall tables.
     pub(crate) instance: String,
-    /// Whether the jailer has to do without privileges.
-    pub(crate) rootless: bool,
+    /// How strongly sandboxes are to be separated.
+    pub(crate) isolation: Isolation,
     /// Whether sandboxes may be given a way out.
     pub(crate) egress: bool,
 }

@@ -13,7 +13,6 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal};
 
 use super::protocol::{self, FromJailer, FromSandbox, Refusal, Settings, ToJailer};
-use crate::Spec;
 use crate::linux::cgroup::{self, Cgroups, Group};
 use crate::linux::egress::{Egress, Way};
 use crate::linux::namespaces::{self, Ids, Ranges};
@@ -22,6 +21,7 @@ use crate::linux::root::Roots;
 use crate::linux::seccomp::Filter;
 use crate::linux::tmp::{Stock, Token};
 use crate::step::{During, Step, StepError};
+use crate::{Isolation, Spec};
 
 /// Event data of the descriptors that belong to no sandbox.
 const CONTROL: u64 = 0;
@@ -129,8 +129,9 @@ impl Jailer {
             Egress::sweep(&record);
         }
         // Root that does without privileges can still give ids of their own to sandboxes; others have but one.
-        let single_id = settings.rootless && !rustix::process::geteuid().is_root();
-        if settings.rootless {
+        let rootless = settings.isolation == Isolation::Rootless;
+        let single_id = rootless && !rustix::process::geteuid().is_root();
+        if rootless {
             become_root_of_a_user_namespace(single_id)?;
             // Only into a network namespace of its own can it return from a sandbox's.
             Network::enter_new()?;
@@ -142,10 +143,10 @@ impl Jailer {
         let turn = wait_for_turn(directory)?;
         clean(directory)?;
         reap_cgroups(directory);
-        let cgroups = Cgroups::prepare(&settings.instance, settings.rootless, &mut remarks);
+        let cgroups = Cgroups::prepare(&settings.instance, rootless, &mut remarks);
         remember_cgroups(directory, &cgroups)?;
         let events = epoll::create(CreateFlags::CLOEXEC).during("make an event queue")?;
-        let stock = match settings.rootless {
+        let stock = match rootless {
             true => None,
             false => Some(Stock::start(&directory.join("tmp"))?),
         };

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
-use super::backend::lock;
 use super::channel::Channel;
+use super::lock;
 use super::measures::Measures;
 use crate::jailer::protocol::{FromSandbox, ToInit};
 use crate::pipes::{Ends, Pipes};
@@ -243,9 +243,9 @@ fn host_pid(descriptor: &OwnedFd) -> Option<u32> {
 
 /// The handle given out.
 #[derive(Debug)]
-pub(super) struct LinuxSandbox(Arc<Shared>);
+pub(crate) struct SandboxHandle(Arc<Shared>);
 
-impl LinuxSandbox {
+impl SandboxHandle {
     pub(super) fn new(shared: &Arc<Shared>, tasks: &TaskTracker) -> Self {
         let listening = Arc::clone(shared);
         tasks.spawn(async move { listening.listen().await });
@@ -253,13 +253,13 @@ impl LinuxSandbox {
     }
 }
 
-impl Drop for LinuxSandbox {
+impl Drop for SandboxHandle {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-impl Sandbox for LinuxSandbox {
+impl Sandbox for SandboxHandle {
     fn id(&self) -> &str {
         &self.0.id
     }

@@ -5,10 +5,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::quota::{PERIOD, quota};
 use crate::Usage;
 use crate::init::watchdog;
 use crate::jailer::protocol::Measure;
+use crate::linux::quota::{PERIOD, quota};
 
 /// The files of one sandbox.
 #[derive(Debug, Default)]
