@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks on its terminal")]
 
 mod codegen;
+mod compat;
 mod deps;
 mod lint_size;
 
@@ -13,6 +14,7 @@ use anyhow::{Result, bail};
 
 const USAGE: &str = "usage: cargo xtask <verb>
   codegen [--check]   write the wire types of every service from its public model (or only compare)
+  compat [--check]    write docs/compat.md: what of the API is built and what shows it (or only compare)
   deps                check the directions in which the crates depend on each other
   lint-size           check that no file and no function has grown too long";
 
@@ -32,6 +34,8 @@ fn run(arguments: &[String]) -> Result<()> {
     match arguments[..] {
         ["codegen"] => codegen::run(codegen::Mode::Write),
         ["codegen", "--check"] => codegen::run(codegen::Mode::Check),
+        ["compat"] => compat::run(codegen::Mode::Write),
+        ["compat", "--check"] => compat::run(codegen::Mode::Check),
         ["deps"] => deps::run(),
         ["lint-size"] => lint_size::run(),
         _ => bail!("{USAGE}"),

@@ -33,6 +33,41 @@ pub(crate) enum Mode {
     Check,
 }
 
+/// What is generated of a service, for those who want to say something about all of it.
+pub(crate) struct ServiceOperations {
+    /// For people: `CloudWatch Logs`.
+    pub(crate) title: String,
+    /// The name of the AWS CLI and of boto3.
+    pub(crate) cli_name: String,
+    /// The generated trait.
+    pub(crate) trait_name: String,
+    /// The operations in the order of their names.
+    pub(crate) operations: Vec<String>,
+    /// Whether the service has more operations than are generated.
+    pub(crate) is_partial: bool,
+}
+
+/// The operations of every service.
+pub(crate) fn operations(root: &Path) -> Result<Vec<ServiceOperations>> {
+    let mut wheel = source::Wheel::open(root)?;
+    let load = |name: &&str| {
+        let service = Service::load(root, name, &mut wheel).with_context(|| format!("service {name}"))?;
+        Ok(ServiceOperations {
+            title: service.title.clone(),
+            cli_name: (*name).to_owned(),
+            trait_name: format!("{}Service", service.overlay.name),
+            is_partial: !service.overlay.operations.is_empty(),
+            operations: service.operations.into_keys().collect(),
+        })
+    };
+    SERVICES.iter().map(load).collect()
+}
+
+/// The method that implements an operation.
+pub(crate) fn method_name(operation: &str) -> String {
+    service::OperationNames::new(operation).method
+}
+
 /// Generates every service.
 pub(crate) fn run(mode: Mode) -> Result<()> {
     let root = workspace_root();

@@ -17,6 +17,7 @@ pub(super) struct Model {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metadata {
     pub(super) protocol: String,
+    pub(super) service_full_name: String,
     pub(super) target_prefix: Option<String>,
 }
 

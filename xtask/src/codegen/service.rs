@@ -22,6 +22,8 @@ pub(super) enum Protocol {
 pub(super) struct Service {
     pub(super) overlay: Overlay,
     pub(super) protocol: Protocol,
+    /// The service's name for people.
+    pub(super) title: String,
     /// The prefix of `X-Amz-Target`.
     pub(super) target_prefix: String,
     /// The operations in the order of their names.
@@ -64,6 +66,7 @@ impl Service {
         let operations = model.operations.0.into_iter().filter(|(name, _)| wanted(name)).collect();
         let mut service = Self {
             protocol,
+            title: model.metadata.service_full_name,
             target_prefix: model.metadata.target_prefix.unwrap_or_default(),
             operations,
             header,
