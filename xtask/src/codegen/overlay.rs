@@ -31,6 +31,9 @@ pub(super) struct Overlay {
     /// Statuses that are not the model's.
     #[serde(default)]
     pub(super) status: BTreeMap<String, u16>,
+    /// Members of outputs that the model requires and the service leaves out at times, by structure.
+    #[serde(default)]
+    pub(super) optional: BTreeMap<String, Vec<String>>,
     /// Enumerations that decoding does not check, because AWS checks them later.
     #[serde(default)]
     pub(super) unchecked_enums: Vec<String>,

@@ -76,9 +76,23 @@ impl Service {
             renamed: overlay.rename.clone(),
             overlay,
         };
+        service.relax()?;
         service.reach()?;
         service.rename_inputs_and_outputs()?;
         Ok(service)
+    }
+
+    /// Makes the members optional that the overlay says are.
+    fn relax(&mut self) -> Result<()> {
+        for (name, members) in &self.overlay.optional {
+            let shape =
+                self.shapes.get_mut(name).with_context(|| format!("the model has no shape {name}"))?;
+            for member in members {
+                ensure!(shape.is_required(member), "{name}.{member} is not a required member");
+            }
+            shape.required.retain(|member| !members.contains(member));
+        }
+        Ok(())
     }
 
     pub(super) fn shape(&self, name: &str) -> Result<&Shape> {

@@ -1623,8 +1623,8 @@ impl EncodeJson for GetDurableExecutionStateResponse {
 impl EncodeJson for GetFunctionCodeSigningConfigResponse {
     fn encode(&self, out: &mut JsonWriter) {
         out.object(|out| {
-            out.member("CodeSigningConfigArn", &self.code_signing_config_arn);
-            out.member("FunctionName", &self.function_name);
+            out.optional("CodeSigningConfigArn", &self.code_signing_config_arn);
+            out.optional("FunctionName", &self.function_name);
         });
     }
 }

@@ -1445,8 +1445,8 @@ pub struct GetFunctionCodeSigningConfigRequest {
 /// The structure `GetFunctionCodeSigningConfigResponse`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionCodeSigningConfigResponse {
-    pub code_signing_config_arn: String,
-    pub function_name: String,
+    pub code_signing_config_arn: Option<String>,
+    pub function_name: Option<String>,
 }
 
 /// The structure `GetFunctionConcurrencyRequest`.
