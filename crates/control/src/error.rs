@@ -23,6 +23,9 @@ pub enum Error {
         /// The ARN as the caller addressed it.
         arn: String,
     },
+    /// Something else that was named does not exist.
+    #[error("{0}")]
+    ResourceNotFound(String),
     /// The ARN names another region.
     #[error("{0}")]
     OtherRegion(ReferenceError),
@@ -71,6 +74,30 @@ pub enum Error {
     CodeSigningConfigNotFound {
         /// The ARN as given.
         arn: String,
+    },
+    /// As [`Error::CodeSigningConfigNotFound`], for the operations that are about the configuration itself.
+    #[error("The Lambda code signing configuration {arn} can not be found.")]
+    NoCodeSigningConfig {
+        /// The ARN as given.
+        arn: String,
+    },
+    /// Functions have the code signing configuration.
+    #[error(
+        "The code signing configuration {arn} is in use by one or more functions. Remove it from the functions \
+         before you delete it."
+    )]
+    CodeSigningConfigInUse {
+        /// The ARN as given.
+        arn: String,
+    },
+    /// The function's code signing configuration does not let an unsigned package pass.
+    #[error(
+        "Lambda cannot deploy the function. The function or layer might be signed using a signature that the client \
+         is not configured to accept. Check the provided signature for {function}."
+    )]
+    CodeVerificationFailed {
+        /// The bare name.
+        function: String,
     },
     /// The store failed.
     #[error("the store failed")]
@@ -147,20 +174,23 @@ impl From<Error> for rushlight_api::Error {
         match error {
             Error::InvalidParameter(_) => errors::invalid_parameter_value_exception(message),
             Error::Validation(_) => Self::validation(message),
-            Error::FunctionNotFound { .. } | Error::OtherRegion(_) => {
+            Error::FunctionNotFound { .. } | Error::ResourceNotFound(_) | Error::OtherRegion(_) => {
                 errors::resource_not_found_exception(message)
             }
             Error::OtherAccount => Self::access_denied(None),
             Error::AccessDenied(_) => Self::access_denied(Some(message)),
-            Error::FunctionExists { .. } | Error::UpdateInProgress { .. } | Error::UnfitState { .. } => {
-                errors::resource_conflict_exception(message)
-            }
+            Error::FunctionExists { .. }
+            | Error::UpdateInProgress { .. }
+            | Error::UnfitState { .. }
+            | Error::CodeSigningConfigInUse { .. } => errors::resource_conflict_exception(message),
             Error::RevisionMismatch => errors::precondition_failed_exception(message),
             Error::TooLarge(_) => Self::request_entity_too_large(message),
             Error::CodeStorageExceeded => errors::code_storage_exceeded_exception(message),
             Error::CodeSigningConfigNotFound { .. } => {
                 errors::code_signing_config_not_found_exception(message)
             }
+            Error::NoCodeSigningConfig { .. } => errors::resource_not_found_exception(message).without_type(),
+            Error::CodeVerificationFailed { .. } => errors::code_verification_failed_exception(message),
             Error::Store(_) | Error::Unpack(_) => {
                 tracing::error!(error = %chain(&error), "control.failed");
                 errors::service_exception("Rushlight could not carry out the operation; its log says why.")

@@ -1,4 +1,4 @@
-//! What the functions hold: how many there are, how many bytes their code has, which archives they name.
+//! What the functions hold: how many there are, how many bytes their code has, which archives and what else they name.
 //!
 //! The rows in the store are the truth; this is a sum over them, kept in memory so that quotas, account settings and
 //! the removal of old code cost nothing with many functions. The store tells which rows changed; before anything is
@@ -22,6 +22,7 @@ use rushlight_store::{Backend, Digest, Observer};
 use tokio::sync::Notify;
 
 use crate::error::{Error, Result};
+use crate::users::{Use, Users};
 
 /// How many rows are read at a time at start.
 const PAGE: usize = 500;
@@ -44,6 +45,8 @@ struct Share {
     reserved_concurrency: u64,
     /// Archives with their sizes.
     archives: Vec<(Digest, u64)>,
+    /// What it names, by ARN, and under which name it is listed as a user.
+    uses: Vec<Use>,
 }
 
 impl Share {
@@ -56,8 +59,15 @@ impl Share {
             code_bytes: code_bytes(&head.latest),
             reserved_concurrency: head.reserved_concurrency.map_or(0, u64::from),
             archives,
+            uses: uses(head),
         }
     }
+}
+
+/// What a function names besides its code.
+fn uses(head: &FunctionHead) -> Vec<Use> {
+    let signing = head.code_signing_config_arn.as_ref().map(|arn| (arn.clone(), head.id.name.clone()));
+    signing.into_iter().collect()
 }
 
 /// The archive of a configuration and its size in bytes.
@@ -85,6 +95,7 @@ struct State {
     removing: HashSet<Digest>,
     /// Archives that the last row stopped naming, to be collected by [`Ledger::take_unnamed`].
     unnamed: Vec<(Digest, u64)>,
+    users: Users,
 }
 
 /// See the module.
@@ -139,6 +150,24 @@ impl Ledger {
     pub(crate) async fn usage(&self, functions: &Table<FunctionHead>, scope: &Scope) -> Result<Usage> {
         self.refresh(functions).await?;
         Ok(self.state.lock().usage.get(scope).copied().unwrap_or_default())
+    }
+
+    /// How many functions (or versions, as they are listed) use what the ARN names.
+    pub(crate) async fn count_users(&self, functions: &Table<FunctionHead>, arn: &str) -> Result<usize> {
+        self.refresh(functions).await?;
+        Ok(self.state.lock().users.count(arn))
+    }
+
+    /// Up to `limit` users of what the ARN names, in order, from the first one after `after`.
+    pub(crate) async fn users(
+        &self,
+        functions: &Table<FunctionHead>,
+        arn: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        self.refresh(functions).await?;
+        Ok(self.state.lock().users.list(arn, after, limit))
     }
 
     /// Promises a request so many bytes more of the account's code storage.
@@ -231,9 +260,15 @@ impl State {
         for (archive, _) in &share.archives {
             *self.named.entry(*archive).or_default() += 1;
         }
+        for used in &share.uses {
+            self.users.add(used);
+        }
     }
 
     fn subtract(&mut self, old: &Share, new: Option<&Share>) {
+        for used in &old.uses {
+            self.users.remove(used);
+        }
         self.change_usage(&old.scope, |usage| {
             usage.functions -= 1;
             usage.code_bytes -= old.code_bytes;
@@ -384,17 +419,8 @@ mod tests {
             size,
             unpacked_size: size,
         };
-        FunctionHead {
-            id: FunctionId { scope: scope(), name: name.into() },
-            incarnation: name.into(),
-            latest: initial(name, code, Architecture::X86_64, Timestamp::from_millis(0)),
-            serving: None,
-            last_version: 0,
-            versions: Vec::new(),
-            aliases: Default::default(),
-            reserved_concurrency: None,
-            tags: Default::default(),
-        }
+        let latest = initial(name, code, Architecture::X86_64, Timestamp::from_millis(0));
+        FunctionHead::new(FunctionId { scope: scope(), name: name.into() }, name.into(), latest)
     }
 
     fn archive(number: u8) -> Digest {

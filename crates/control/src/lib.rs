@@ -19,13 +19,17 @@
 
 mod account;
 pub mod code;
+mod code_signing_config;
 mod context;
 mod dependencies;
 mod error;
 mod function;
 mod garbage;
 mod ledger;
+mod page;
 mod service;
+mod tags;
+mod users;
 
 pub use context::RequestContext;
 pub use dependencies::{

@@ -6,29 +6,45 @@ use std::sync::Arc;
 
 use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::{
-    CreateFunctionRequest, CreateFunctionResponse, DeleteFunctionRequest, DeleteFunctionResponse,
-    GetAccountSettingsRequest, GetAccountSettingsResponse, GetFunctionConfigurationRequest,
-    GetFunctionConfigurationResponse, GetFunctionRequest, GetFunctionResponse, ListFunctionsRequest,
-    ListFunctionsResponse, UpdateFunctionCodeRequest, UpdateFunctionCodeResponse,
-    UpdateFunctionConfigurationRequest, UpdateFunctionConfigurationResponse,
+    CreateCodeSigningConfigRequest, CreateCodeSigningConfigResponse, CreateFunctionRequest,
+    CreateFunctionResponse, DeleteCodeSigningConfigRequest, DeleteCodeSigningConfigResponse,
+    DeleteFunctionCodeSigningConfigRequest, DeleteFunctionCodeSigningConfigResponse, DeleteFunctionRequest,
+    DeleteFunctionResponse, GetAccountSettingsRequest, GetAccountSettingsResponse,
+    GetCodeSigningConfigRequest, GetCodeSigningConfigResponse, GetFunctionCodeSigningConfigRequest,
+    GetFunctionCodeSigningConfigResponse, GetFunctionConfigurationRequest, GetFunctionConfigurationResponse,
+    GetFunctionRequest, GetFunctionResponse, ListCodeSigningConfigsRequest, ListCodeSigningConfigsResponse,
+    ListFunctionsByCodeSigningConfigRequest, ListFunctionsByCodeSigningConfigResponse, ListFunctionsRequest,
+    ListFunctionsResponse, ListTagsRequest, ListTagsResponse, PutFunctionCodeSigningConfigRequest,
+    PutFunctionCodeSigningConfigResponse, TagResourceRequest, TagResourceResponse, UntagResourceRequest,
+    UntagResourceResponse, UpdateCodeSigningConfigRequest, UpdateCodeSigningConfigResponse,
+    UpdateFunctionCodeRequest, UpdateFunctionCodeResponse, UpdateFunctionConfigurationRequest,
+    UpdateFunctionConfigurationResponse,
 };
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
+use rushlight_model::code_signing_config::CodeSigningConfig;
 use rushlight_model::function::FunctionHead;
 use rushlight_model::quota::AccountQuotas;
 use rushlight_store::table::Table;
+use rushlight_store::table::code_signing_config::CODE_SIGNING_CONFIGS;
 use rushlight_store::table::function::head_key;
 use rushlight_store::{BlobStore, Digest, PackageStore};
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::account;
+use crate::code_signing_config;
 use crate::context::RequestContext;
 use crate::dependencies::{CodeUrls, Dependencies, Objects, Retire, Runtimes};
 use crate::error::{Error, Result};
 use crate::function::{create, delete, get, list, state, update};
 use crate::garbage;
 use crate::ledger::{self, Ledger};
+use crate::tags;
+
+/// How many code signing configurations are kept in memory.
+const CACHED_CODE_SIGNING_CONFIGS: usize = 100;
 
 type Answer<T> = std::result::Result<T, rushlight_api::Error>;
 
@@ -45,6 +61,10 @@ pub struct Control {
     pub(crate) retire: Arc<dyn Retire>,
     pub(crate) objects: Option<Arc<dyn Objects>>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) code_signing_configs: Table<CodeSigningConfig>,
+    /// Held for reading from looking up what a function is about to name until its head names it, and for writing
+    /// by what changes or removes such a thing.
+    pub(crate) associations: Arc<RwLock<()>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -58,6 +78,12 @@ impl Control {
     pub async fn open(dependencies: Dependencies) -> Result<Self> {
         let control = Self {
             ledger: Ledger::observing(&dependencies.store, dependencies.quotas.code_storage_bytes),
+            code_signing_configs: Table::new(
+                dependencies.store.clone(),
+                CODE_SIGNING_CONFIGS,
+                CACHED_CODE_SIGNING_CONFIGS,
+            ),
+            associations: Arc::default(),
             functions: dependencies.functions,
             blobs: dependencies.blobs,
             packages: dependencies.packages,
@@ -196,5 +222,106 @@ impl LambdaService for Control {
         _input: GetAccountSettingsRequest,
     ) -> Answer<GetAccountSettingsResponse> {
         Ok(account::settings(self, context).await?)
+    }
+
+    async fn create_code_signing_config(
+        &self,
+        context: &RequestContext,
+        input: CreateCodeSigningConfigRequest,
+    ) -> Answer<CreateCodeSigningConfigResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { code_signing_config::create(&control, &context, input).await }).await
+    }
+
+    async fn get_code_signing_config(
+        &self,
+        context: &RequestContext,
+        input: GetCodeSigningConfigRequest,
+    ) -> Answer<GetCodeSigningConfigResponse> {
+        Ok(code_signing_config::get(self, context, input).await?)
+    }
+
+    async fn list_code_signing_configs(
+        &self,
+        context: &RequestContext,
+        input: ListCodeSigningConfigsRequest,
+    ) -> Answer<ListCodeSigningConfigsResponse> {
+        Ok(code_signing_config::list(self, context, input).await?)
+    }
+
+    async fn update_code_signing_config(
+        &self,
+        context: &RequestContext,
+        input: UpdateCodeSigningConfigRequest,
+    ) -> Answer<UpdateCodeSigningConfigResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { code_signing_config::update(&control, &context, input).await }).await
+    }
+
+    async fn delete_code_signing_config(
+        &self,
+        context: &RequestContext,
+        input: DeleteCodeSigningConfigRequest,
+    ) -> Answer<DeleteCodeSigningConfigResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { code_signing_config::delete(&control, &context, input).await }).await
+    }
+
+    async fn put_function_code_signing_config(
+        &self,
+        context: &RequestContext,
+        input: PutFunctionCodeSigningConfigRequest,
+    ) -> Answer<PutFunctionCodeSigningConfigResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { code_signing_config::function::put(&control, &context, input).await })
+            .await
+    }
+
+    async fn get_function_code_signing_config(
+        &self,
+        context: &RequestContext,
+        input: GetFunctionCodeSigningConfigRequest,
+    ) -> Answer<GetFunctionCodeSigningConfigResponse> {
+        Ok(code_signing_config::function::get(self, context, input).await?)
+    }
+
+    async fn delete_function_code_signing_config(
+        &self,
+        context: &RequestContext,
+        input: DeleteFunctionCodeSigningConfigRequest,
+    ) -> Answer<DeleteFunctionCodeSigningConfigResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { code_signing_config::function::delete(&control, &context, input).await })
+            .await
+    }
+
+    async fn list_functions_by_code_signing_config(
+        &self,
+        context: &RequestContext,
+        input: ListFunctionsByCodeSigningConfigRequest,
+    ) -> Answer<ListFunctionsByCodeSigningConfigResponse> {
+        Ok(code_signing_config::function::list(self, context, input).await?)
+    }
+
+    async fn tag_resource(
+        &self,
+        context: &RequestContext,
+        input: TagResourceRequest,
+    ) -> Answer<TagResourceResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { tags::tag(&control, &context, input).await }).await
+    }
+
+    async fn untag_resource(
+        &self,
+        context: &RequestContext,
+        input: UntagResourceRequest,
+    ) -> Answer<UntagResourceResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { tags::untag(&control, &context, input).await }).await
+    }
+
+    async fn list_tags(&self, context: &RequestContext, input: ListTagsRequest) -> Answer<ListTagsResponse> {
+        Ok(tags::list(self, context, input).await?)
     }
 }

@@ -33,9 +33,29 @@ pub struct FunctionHead {
     pub reserved_concurrency: Option<u32>,
     /// Tags of the function.
     pub tags: BTreeMap<String, String>,
+    /// ARN of the code signing configuration that deployments are held against.
+    #[serde(default)]
+    pub code_signing_config_arn: Option<String>,
 }
 
 impl FunctionHead {
+    /// A function that nobody has set anything for yet but its configuration.
+    #[must_use]
+    pub fn new(id: FunctionId, incarnation: String, latest: FunctionConfiguration) -> Self {
+        Self {
+            id,
+            incarnation,
+            latest,
+            serving: None,
+            last_version: 0,
+            versions: Vec::new(),
+            aliases: BTreeMap::new(),
+            reserved_concurrency: None,
+            tags: BTreeMap::new(),
+            code_signing_config_arn: None,
+        }
+    }
+
     /// The configuration that invocations of `$LATEST` run with.
     #[must_use]
     pub fn serving(&self) -> &FunctionConfiguration {

@@ -7,6 +7,7 @@
 
 pub mod arn;
 pub mod clock;
+pub mod code_signing_config;
 pub mod function;
 pub mod invocation;
 pub mod log;

@@ -17,11 +17,11 @@ use super::code::{Archive, Source};
 use super::settings::Settings;
 use super::{architecture, logging, name, runtime, state, view};
 use crate::Control;
+use crate::code_signing_config::deployment;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
+use crate::tags;
 
-/// How many tags a function may have.
-const TAGS: usize = 50;
 const TIMEOUT_SECONDS: u32 = 3;
 const MEMORY_SIZE_MB: u32 = 128;
 const EPHEMERAL_STORAGE_MB: u32 = 512;
@@ -33,33 +33,34 @@ pub(crate) async fn create(
 ) -> Result<CreateFunctionResponse> {
     let reference = name::new_function(&context.scope, &input.function_name)?;
     check_offered(&input)?;
-    if input.tags.as_ref().is_some_and(|tags| tags.len() > TAGS) {
-        return Err(Error::invalid("Number of tags exceeds resource tag limit."));
-    }
+    let tags = tags::of_new_resource(input.tags.clone())?;
+    let signing = input.code_signing_config_arn.clone();
     let mut latest = configuration(control, context, &reference, &input)?;
     let key = control.key(&reference.function);
     if control.functions.get(&key).await?.is_some() {
         return Err(exists(&reference));
     }
+    // Looked at before the archive, so that what is refused anyway costs nothing; looked at again when it counts.
+    let name = &reference.function.name;
+    deployment::check(control, &context.scope, signing.as_deref(), name).await?;
     let archive = source(&input).archive(control.objects.as_ref()).await?;
     put_code(&mut latest, &archive);
     let _reserved = control.ledger.reserve(&control.functions, &context.scope, archive.size()).await?;
     let _hold = archive.keep(&control.blobs, &control.ledger).await?;
+    let incarnation = Uuid::new_v4().to_string();
     let head = FunctionHead {
-        id: reference.function.clone(),
-        incarnation: Uuid::new_v4().to_string(),
-        latest,
-        serving: None,
-        last_version: 0,
-        versions: Vec::new(),
-        aliases: Default::default(),
-        reserved_concurrency: None,
-        tags: input.tags.unwrap_or_default(),
+        tags,
+        code_signing_config_arn: signing.clone(),
+        ..FunctionHead::new(reference.function.clone(), incarnation, latest)
     };
+    let associating = control.associations.read().await;
+    deployment::check(control, &context.scope, signing.as_deref(), name).await?;
     let entry = match control.functions.put(&key, head, Expect::Absent).await {
         Err(error) if error.is_conflict() => return Err(exists(&reference)),
         result => result?,
     };
+    drop(associating);
+    deployment::note_untrusted(signing.as_deref(), name);
     control.settle(&entry.value);
     tracing::info!(function = %reference.arn(), request = %context.request_id, "function.created");
     Ok(view::configuration(&entry.value, &entry.value.latest, None))
@@ -157,9 +158,6 @@ fn check_offered(input: &CreateFunctionRequest) -> Result<()> {
         return Err(Error::invalid(
             "Please don't provide ImageUri when creating a function with packageType Zip.",
         ));
-    }
-    if let Some(arn) = &input.code_signing_config_arn {
-        return Err(Error::CodeSigningConfigNotFound { arn: arn.clone() });
     }
     let refused = [
         ("Publish", input.publish == Some(true)),

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | create, get, list, update, delete | one operation (or two of a kind) each |
+//! | tags | changed and read |
 //! | state | the states of a function and what moves it along |
 //! | settings | what create and update have in common |
 //! | name, code, runtime, environment, layers, logging, network | the rules of one part of a request |
@@ -16,11 +17,12 @@ pub(crate) mod get;
 mod layers;
 pub(crate) mod list;
 mod logging;
-mod name;
+pub(crate) mod name;
 mod network;
 mod runtime;
 mod settings;
 pub(crate) mod state;
+pub(crate) mod tags;
 pub(crate) mod update;
 mod view;
 

@@ -26,7 +26,7 @@ pub(super) fn new_function(here: &Scope, text: &str) -> Result<FunctionReference
 }
 
 /// The function whose `$LATEST` is to be changed.
-pub(super) fn latest(here: &Scope, text: &str) -> Result<FunctionReference> {
+pub(crate) fn latest(here: &Scope, text: &str) -> Result<FunctionReference> {
     let reference = FunctionReference::parse(here, text, None)?;
     match reference.qualifier {
         None | Some(Qualifier::Latest) => Ok(FunctionReference { qualifier: None, ..reference }),

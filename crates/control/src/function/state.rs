@@ -204,17 +204,9 @@ mod tests {
             unpacked_size: 1,
         };
         let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
-        FunctionHead {
-            id: FunctionId { scope, name: "f".into() },
-            incarnation: "i".into(),
-            latest: super::super::create::initial("f", code, Architecture::X86_64, Timestamp::from_millis(0)),
-            serving: None,
-            last_version: 0,
-            versions: Vec::new(),
-            aliases: Default::default(),
-            reserved_concurrency: None,
-            tags: Default::default(),
-        }
+        let latest =
+            super::super::create::initial("f", code, Architecture::X86_64, Timestamp::from_millis(0));
+        FunctionHead::new(FunctionId { scope, name: "f".into() }, "i".into(), latest)
     }
 
     fn failure() -> Option<Reason> {

@@ -7,12 +7,14 @@ use rushlight_api::lambda::types::{
 use rushlight_model::arn::FunctionReference;
 use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
 use rushlight_store::table::Entry;
+use tokio::sync::RwLockReadGuard;
 
 use super::code::{Archive, Source};
 use super::create::put_code;
 use super::settings::Settings;
 use super::{architecture, name, runtime, state, view};
 use crate::Control;
+use crate::code_signing_config::deployment;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 
@@ -31,6 +33,7 @@ pub(crate) async fn code(
     let present = control.functions.get(&control.key(&reference.function)).await?;
     let head = updatable(present.as_ref(), &reference, revision_id)?;
     check_package_type(head, &input)?;
+    check_signature(control, context, head).await?;
     let archive = source(&input).archive(control.objects.as_ref()).await?;
     let change = |head: &FunctionHead| changed_code(control, context, head, &input, &archive);
     if input.dry_run == Some(true) {
@@ -40,7 +43,10 @@ pub(crate) async fn code(
     let grown = archive.size().saturating_sub(code_size(&head.latest));
     let _reserved = control.ledger.reserve(&control.functions, &context.scope, grown).await?;
     let _hold = archive.clone().keep(&control.blobs, &control.ledger).await?;
-    commit(control, context, &reference, revision_id, change).await
+    let _associating = deployable(control, context, &reference).await?;
+    let updated = commit(control, context, &reference, revision_id, change).await?;
+    deployment::note_untrusted(head.code_signing_config_arn.as_deref(), &reference.function.name);
+    Ok(updated)
 }
 
 pub(crate) async fn configuration(
@@ -60,7 +66,30 @@ pub(crate) async fn configuration(
         renew_runtime(control, context, &head.latest, &mut latest)?;
         Ok(latest)
     };
+    let _associating = match input.layers.as_deref() {
+        None | Some([]) => None,
+        Some(_) => Some(deployable(control, context, &reference).await?),
+    };
     commit(control, context, &reference, input.revision_id.as_deref(), change).await
+}
+
+/// Refuses a package or layers that the function's code signing configuration does not let pass; as long as the guard
+/// is held it does not become stricter. A function that is not there is for others to find.
+async fn deployable<'a>(
+    control: &'a Control,
+    context: &RequestContext,
+    reference: &FunctionReference,
+) -> Result<RwLockReadGuard<'a, ()>> {
+    let associating = control.associations.read().await;
+    if let Some(entry) = control.functions.get(&control.key(&reference.function)).await? {
+        check_signature(control, context, &entry.value).await?;
+    }
+    Ok(associating)
+}
+
+async fn check_signature(control: &Control, context: &RequestContext, head: &FunctionHead) -> Result<()> {
+    let signing = head.code_signing_config_arn.as_deref();
+    deployment::check(control, &context.scope, signing, &head.id.name).await
 }
 
 /// Changes the function by compare-and-set and sets it on its way to being updated.

@@ -4,6 +4,7 @@
 
 mod answers;
 mod code_rules;
+mod code_signing_config;
 mod lists;
 mod races;
 mod removal;
@@ -11,4 +12,5 @@ mod restarts;
 mod rules;
 mod sequences;
 mod states;
+mod tags;
 mod world;
