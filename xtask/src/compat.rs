@@ -28,8 +28,9 @@ Written by `cargo xtask compat` from the service models, the code that implement
 checks that it is current. Not to be edited.
 
 An operation is **built** or answers **501** `NotImplementedException` and names itself; either way its input is
-validated first, as on AWS. *Tests* counts the test functions of `tests/api/` that call the operation through boto3 or
-the AWS CLI, themselves or by a fixture (cleaning up does not count). *Whole answers* counts those of them that compare
+validated first, as on AWS: `tests/api/test_constraints.py` sends every constrained value of every operation at its
+bounds and one beyond. *Tests* counts the test functions of `tests/api/` that call the operation through boto3 or the
+AWS CLI, themselves or by a fixture (cleaning up does not count). *Whole answers* counts those of them that compare
 complete answers with files in `tests/api/golden/`.
 ";
 

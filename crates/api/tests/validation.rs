@@ -237,10 +237,10 @@ fn a_map() {
         Method::POST,
         "/2015-03-31/functions/f/aliases",
         r#"{"Name": "a", "FunctionVersion": "1", "RoutingConfig": {"AdditionalVersionWeights": {"x": 2}}}"#,
-        "2 validation errors detected: Value '{x=2}' at 'routingConfig.additionalVersionWeights' failed to \
+        "2 validation errors detected: Value '{x=2.0}' at 'routingConfig.additionalVersionWeights' failed to \
          satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to \
          1024, Member must have length greater than or equal to 1, Member must satisfy regular expression \
-         pattern: [0-9]+, Member must not be null]; Value '{x=2}' at 'routingConfig.additionalVersionWeights' \
+         pattern: [0-9]+, Member must not be null]; Value '{x=2.0}' at 'routingConfig.additionalVersionWeights' \
          failed to satisfy constraint: Map value must satisfy constraint: [Member must have value less than \
          or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]",
     );

@@ -18,7 +18,7 @@ impl Pattern {
     /// Translates a pattern and proves that it compiles, and that it accepts words if it is said to.
     pub(super) fn new(printed: &str, overlay: Option<&PatternOverlay>, words_match: bool) -> Result<Self> {
         let source = overlay.map_or(printed, |overlay| overlay.expression.as_str());
-        let expression = translate(source);
+        let expression = translate(source)?;
         let regex = Regex::new(&format!("^(?:{expression})$"))
             .with_context(|| format!("the pattern {printed} needs an entry in the overlay"))?;
         if words_match {
@@ -31,29 +31,28 @@ impl Pattern {
     }
 }
 
-/// In Java `\d` and `\s` are ASCII only; in `regex` they are not.
-fn translate(pattern: &str) -> String {
+/// In Java `\d`, `\s` and `\w` are ASCII only, and the dot stands for no line terminator of Unicode's; in `regex`
+/// that is different.
+fn translate(pattern: &str) -> Result<String> {
     let mut translated = String::new();
     let mut in_class = false;
     let mut characters = pattern.chars();
     while let Some(character) = characters.next() {
         match character {
             '\\' => {
-                let inside = match characters.next() {
-                    Some('d') => Some("0-9"),
-                    Some('s') => Some(r" \t\n\x0B\f\r"),
-                    Some('S') if in_class => Some(r"[^ \t\n\x0B\f\r]"),
-                    other => {
-                        translated.push('\\');
-                        translated.extend(other);
-                        None
+                let escaped = characters.next().context("a backslash at the end")?;
+                match class_of(escaped) {
+                    Some(inside) if in_class && escaped.is_ascii_lowercase() => translated.push_str(inside),
+                    Some(inside) if escaped.is_ascii_lowercase() => {
+                        translated.push_str(&format!("[{inside}]"))
                     }
-                };
-                match inside {
-                    Some(inside) if in_class => translated.push_str(inside),
-                    Some(inside) => translated.push_str(&format!("[{inside}]")),
-                    None => {}
+                    Some(inside) => translated.push_str(&format!("[^{inside}]")),
+                    None => translated.extend(['\\', escaped]),
                 }
+                continue;
+            }
+            '.' if !in_class => {
+                translated.push_str(r"[^\n\r\x{85}\x{2028}\x{2029}]");
                 continue;
             }
             '[' => in_class = true,
@@ -62,7 +61,17 @@ fn translate(pattern: &str) -> String {
         }
         translated.push(character);
     }
-    translated
+    Ok(translated)
+}
+
+/// What an escaped letter stands for, or if it is a capital does not stand for.
+fn class_of(escaped: char) -> Option<&'static str> {
+    match escaped.to_ascii_lowercase() {
+        'd' => Some("0-9"),
+        's' => Some(r" \t\n\x0B\f\r"),
+        'w' => Some("a-zA-Z0-9_"),
+        _ => None,
+    }
 }
 
 /// Words of every letter and of every length up to the longest name.
@@ -80,10 +89,14 @@ mod tests {
 
     #[test]
     fn classes_become_ascii() {
-        assert_eq!(
-            translate(r"\d{12}[^\s]+[\s\S]*\$"),
-            r"[0-9]{12}[^ \t\n\x0B\f\r]+[ \t\n\x0B\f\r[^ \t\n\x0B\f\r]]*\$"
-        );
+        for (java, rust) in [
+            (r"\d{12}[^\s]+[\s\S]*\$", r"[0-9]{12}[^ \t\n\x0B\f\r]+[ \t\n\x0B\f\r[^ \t\n\x0B\f\r]]*\$"),
+            (r"[\w.]\w\D", r"[a-zA-Z0-9_.][a-zA-Z0-9_][^0-9]"),
+            (r".\.", r"[^\n\r\x{85}\x{2028}\x{2029}]\."),
+            (r"[\p{L}]", r"[\p{L}]"),
+        ] {
+            assert_eq!(translate(java).unwrap(), rust);
+        }
     }
 
     #[test]

@@ -100,19 +100,22 @@ impl Decoder {
         keys: &StringRule,
         values: &Range<f64>,
     ) -> Option<BTreeMap<String, f64>> {
-        let object = self.map(value, length, keys, false)?;
+        // Whole numbers are printed as the doubles that they are.
+        let object = self.structure(value)?.map_values(|value| match value {
+            Json::Integer(number) => Json::Float(number as f64),
+            other => other,
+        });
+        let object = self.map(Json::Object(object), length, keys, false)?;
         let mut accepted = true;
         for (_, value) in object.members() {
             match value {
                 Json::Null => accepted = false,
-                Json::Integer(number) => accepted &= values.broken(*number as f64).is_none(),
                 Json::Float(number) => accepted &= values.broken(*number).is_none(),
                 wrong => return self.not_a(wrong, "Double"),
             }
         }
         let object = self.check_map_values(object, accepted, values.texts(), false)?;
         let numbers = object.into_members().into_iter().filter_map(|(key, value)| match value {
-            Json::Integer(number) => Some((key.into_owned(), number as f64)),
             Json::Float(number) => Some((key.into_owned(), number)),
             _ => None,
         });

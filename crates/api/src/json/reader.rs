@@ -80,6 +80,14 @@ impl<'a> Object<'a> {
         self.members
     }
 
+    /// The same members with other values.
+    pub(crate) fn map_values(mut self, change: impl Fn(Json<'a>) -> Json<'a>) -> Self {
+        for (_, value) in &mut self.members {
+            *value = change(std::mem::replace(value, Json::Null));
+        }
+        self
+    }
+
     /// How many members there are.
     pub(crate) fn len(&self) -> usize {
         self.members.len()

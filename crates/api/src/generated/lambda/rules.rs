@@ -53,7 +53,7 @@ pub(super) static ARN: StringRule = StringRule {
     length: Length { min: Some(0), max: Some(10000) },
     pattern: Some(Pattern::new(
         r#"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)"#,
-        r#"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:(.*)"#,
+        r#"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:([^\n\r\x{85}\x{2028}\x{2029}]*)"#,
     )),
     values: None,
     sensitive: false,
@@ -178,7 +178,7 @@ pub(super) static DESTINATION_ARN: StringRule = StringRule {
     length: Length { min: Some(0), max: Some(350) },
     pattern: Some(Pattern::new(
         r#"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)"#,
-        r#"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:(.*)"#,
+        r#"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:([^\n\r\x{85}\x{2028}\x{2029}]*)"#,
     )),
     values: None,
     sensitive: false,
@@ -336,7 +336,7 @@ pub(super) static FUNCTION_RUNTIME_ARN: StringRule = StringRule {
     length: Length { min: Some(48), max: Some(2048) },
     pattern: Some(Pattern::new(
         r#"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:runtime/.+"#,
-        r#"arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:runtime/.+"#,
+        r#"arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:runtime/[^\n\r\x{85}\x{2028}\x{2029}]+"#,
     )),
     values: None,
     sensitive: false,
@@ -398,7 +398,7 @@ pub(super) static HANDLER: StringRule = StringRule {
 
 pub(super) static HEADER: StringRule = StringRule {
     length: Length { min: Some(0), max: Some(1024) },
-    pattern: Some(Pattern::new(r#".*"#, r#".*"#)),
+    pattern: Some(Pattern::new(r#".*"#, r#"[^\n\r\x{85}\x{2028}\x{2029}]*"#)),
     values: None,
     sensitive: false,
 };
@@ -431,7 +431,7 @@ pub(super) static KMS_KEY_ARN: StringRule = StringRule {
     length: Length { min: Some(0), max: Some(10000) },
     pattern: Some(Pattern::new(
         r#"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"#,
-        r#"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"#,
+        r#"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:[^\n\r\x{85}\x{2028}\x{2029}]*)|()"#,
     )),
     values: None,
     sensitive: false,
@@ -441,7 +441,7 @@ pub(super) static KMS_KEY_ARN_NON_EMPTY: StringRule = StringRule {
     length: Length { min: Some(0), max: Some(10000) },
     pattern: Some(Pattern::new(
         r#"arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*"#,
-        r#"arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*"#,
+        r#"arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:[^\n\r\x{85}\x{2028}\x{2029}]*"#,
     )),
     values: None,
     sensitive: false,
@@ -516,7 +516,7 @@ pub(super) static LAYER_VERSION_ARN: StringRule = StringRule {
 
 pub(super) static LICENSE_INFO: StringRule = StringRule {
     length: Length { min: Some(0), max: Some(512) },
-    pattern: Some(Pattern::new(r#".*"#, r#".*"#)),
+    pattern: Some(Pattern::new(r#".*"#, r#"[^\n\r\x{85}\x{2028}\x{2029}]*"#)),
     values: None,
     sensitive: false,
 };
@@ -561,7 +561,7 @@ pub(super) static MASTER_REGION: StringRule = StringRule {
 
 pub(super) static METHOD: StringRule = StringRule {
     length: Length { min: Some(0), max: Some(6) },
-    pattern: Some(Pattern::new(r#".*"#, r#".*"#)),
+    pattern: Some(Pattern::new(r#".*"#, r#"[^\n\r\x{85}\x{2028}\x{2029}]*"#)),
     values: None,
     sensitive: false,
 };
@@ -650,7 +650,7 @@ pub(super) static ORGANIZATION_ID: StringRule = StringRule {
 
 pub(super) static ORIGIN: StringRule = StringRule {
     length: Length { min: Some(1), max: Some(253) },
-    pattern: Some(Pattern::new(r#".*"#, r#".*"#)),
+    pattern: Some(Pattern::new(r#".*"#, r#"[^\n\r\x{85}\x{2028}\x{2029}]*"#)),
     values: None,
     sensitive: false,
 };
@@ -749,7 +749,7 @@ pub(super) static RESOURCE_ARN: StringRule = StringRule {
     length: Length { min: Some(0), max: Some(10000) },
     pattern: Some(Pattern::new(
         r#"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"#,
-        r#"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"#,
+        r#"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:[^\n\r\x{85}\x{2028}\x{2029}]*)|()"#,
     )),
     values: None,
     sensitive: false,
@@ -803,7 +803,7 @@ pub(super) static RUNTIME_VERSION_ARN: StringRule = StringRule {
     length: Length { min: Some(26), max: Some(2048) },
     pattern: Some(Pattern::new(
         r#"((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))"#,
-        r#"((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))"#,
+        r#"((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}::runtime:[^\n\r\x{85}\x{2028}\x{2029}]+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))"#,
     )),
     values: None,
     sensitive: false,
@@ -818,7 +818,7 @@ pub(super) static S3_BUCKET: StringRule = StringRule {
 
 pub(super) static S3_KEY: StringRule = StringRule {
     length: Length { min: Some(1), max: Some(1024) },
-    pattern: Some(Pattern::new(r#".*"#, r#".*"#)),
+    pattern: Some(Pattern::new(r#".*"#, r#"[^\n\r\x{85}\x{2028}\x{2029}]*"#)),
     values: None,
     sensitive: false,
 };
@@ -835,7 +835,7 @@ pub(super) static S3_OBJECT_STORAGE_MODE: StringRule = StringRule {
 
 pub(super) static S3_OBJECT_VERSION: StringRule = StringRule {
     length: Length { min: Some(1), max: Some(1024) },
-    pattern: Some(Pattern::new(r#".*"#, r#".*"#)),
+    pattern: Some(Pattern::new(r#".*"#, r#"[^\n\r\x{85}\x{2028}\x{2029}]*"#)),
     values: None,
     sensitive: false,
 };

@@ -69,7 +69,7 @@ pub(super) static LOG_GROUP_CLASS: StringRule = StringRule {
 
 pub(super) static LOG_GROUP_IDENTIFIER: StringRule = StringRule {
     length: Length { min: Some(1), max: Some(2048) },
-    pattern: Some(Pattern::new(r#"[\w#+=/:,.@-]*"#, r#"[\w#+=/:,.@-]*"#)),
+    pattern: Some(Pattern::new(r#"[\w#+=/:,.@-]*"#, r#"[a-zA-Z0-9_#+=/:,.@-]*"#)),
     values: None,
     sensitive: false,
 };
