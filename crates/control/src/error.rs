@@ -90,6 +90,37 @@ pub enum Error {
         /// The ARN as given.
         arn: String,
     },
+    /// A capacity provider of that name exists.
+    #[error("Capacity provider already exists: {arn}")]
+    CapacityProviderExists {
+        /// ARN of the provider.
+        arn: String,
+    },
+    /// The account has as many capacity providers as it may have.
+    #[error("The maximum number of capacity providers for your account has been exceeded.")]
+    CapacityProviderLimit,
+    /// Functions run on the capacity provider.
+    #[error(
+        "The capacity provider is currently in use by {functions} functions. To delete this capacity provider, first \
+         remove its association with {arn}."
+    )]
+    CapacityProviderInUse {
+        /// ARN of the provider.
+        arn: String,
+        /// How many.
+        functions: usize,
+    },
+    /// The capacity provider is not in a state in which it can be changed or used.
+    #[error(
+        "The operation cannot be performed at this time. The capacity provider {arn} is currently in the following \
+         state: {state}"
+    )]
+    UnfitCapacityProvider {
+        /// ARN of the provider.
+        arn: String,
+        /// E.g. `Pending`.
+        state: &'static str,
+    },
     /// The function's code signing configuration does not let an unsigned package pass.
     #[error(
         "Lambda cannot deploy the function. The function or layer might be signed using a signature that the client \
@@ -182,7 +213,10 @@ impl From<Error> for rushlight_api::Error {
             Error::FunctionExists { .. }
             | Error::UpdateInProgress { .. }
             | Error::UnfitState { .. }
-            | Error::CodeSigningConfigInUse { .. } => errors::resource_conflict_exception(message),
+            | Error::CodeSigningConfigInUse { .. }
+            | Error::CapacityProviderExists { .. }
+            | Error::CapacityProviderInUse { .. }
+            | Error::UnfitCapacityProvider { .. } => errors::resource_conflict_exception(message),
             Error::RevisionMismatch => errors::precondition_failed_exception(message),
             Error::TooLarge(_) => Self::request_entity_too_large(message),
             Error::CodeStorageExceeded => errors::code_storage_exceeded_exception(message),
@@ -190,6 +224,7 @@ impl From<Error> for rushlight_api::Error {
                 errors::code_signing_config_not_found_exception(message)
             }
             Error::NoCodeSigningConfig { .. } => errors::resource_not_found_exception(message).without_type(),
+            Error::CapacityProviderLimit => errors::capacity_provider_limit_exceeded_exception(message),
             Error::CodeVerificationFailed { .. } => errors::code_verification_failed_exception(message),
             Error::Store(_) | Error::Unpack(_) => {
                 tracing::error!(error = %chain(&error), "control.failed");

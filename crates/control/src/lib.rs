@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod capacity_provider;
 pub mod code;
 mod code_signing_config;
 mod context;

@@ -6,26 +6,32 @@ use std::sync::Arc;
 
 use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::{
-    CreateCodeSigningConfigRequest, CreateCodeSigningConfigResponse, CreateFunctionRequest,
-    CreateFunctionResponse, DeleteCodeSigningConfigRequest, DeleteCodeSigningConfigResponse,
-    DeleteFunctionCodeSigningConfigRequest, DeleteFunctionCodeSigningConfigResponse, DeleteFunctionRequest,
-    DeleteFunctionResponse, GetAccountSettingsRequest, GetAccountSettingsResponse,
-    GetCodeSigningConfigRequest, GetCodeSigningConfigResponse, GetFunctionCodeSigningConfigRequest,
-    GetFunctionCodeSigningConfigResponse, GetFunctionConfigurationRequest, GetFunctionConfigurationResponse,
-    GetFunctionRequest, GetFunctionResponse, ListCodeSigningConfigsRequest, ListCodeSigningConfigsResponse,
-    ListFunctionsByCodeSigningConfigRequest, ListFunctionsByCodeSigningConfigResponse, ListFunctionsRequest,
-    ListFunctionsResponse, ListTagsRequest, ListTagsResponse, PutFunctionCodeSigningConfigRequest,
-    PutFunctionCodeSigningConfigResponse, TagResourceRequest, TagResourceResponse, UntagResourceRequest,
-    UntagResourceResponse, UpdateCodeSigningConfigRequest, UpdateCodeSigningConfigResponse,
-    UpdateFunctionCodeRequest, UpdateFunctionCodeResponse, UpdateFunctionConfigurationRequest,
-    UpdateFunctionConfigurationResponse,
+    CreateCapacityProviderRequest, CreateCapacityProviderResponse, CreateCodeSigningConfigRequest,
+    CreateCodeSigningConfigResponse, CreateFunctionRequest, CreateFunctionResponse,
+    DeleteCapacityProviderRequest, DeleteCapacityProviderResponse, DeleteCodeSigningConfigRequest,
+    DeleteCodeSigningConfigResponse, DeleteFunctionCodeSigningConfigRequest,
+    DeleteFunctionCodeSigningConfigResponse, DeleteFunctionRequest, DeleteFunctionResponse,
+    GetAccountSettingsRequest, GetAccountSettingsResponse, GetCapacityProviderRequest,
+    GetCapacityProviderResponse, GetCodeSigningConfigRequest, GetCodeSigningConfigResponse,
+    GetFunctionCodeSigningConfigRequest, GetFunctionCodeSigningConfigResponse,
+    GetFunctionConfigurationRequest, GetFunctionConfigurationResponse, GetFunctionRequest,
+    GetFunctionResponse, ListCapacityProvidersRequest, ListCapacityProvidersResponse,
+    ListCodeSigningConfigsRequest, ListCodeSigningConfigsResponse, ListFunctionsByCodeSigningConfigRequest,
+    ListFunctionsByCodeSigningConfigResponse, ListFunctionsRequest, ListFunctionsResponse, ListTagsRequest,
+    ListTagsResponse, PutFunctionCodeSigningConfigRequest, PutFunctionCodeSigningConfigResponse,
+    TagResourceRequest, TagResourceResponse, UntagResourceRequest, UntagResourceResponse,
+    UpdateCapacityProviderRequest, UpdateCapacityProviderResponse, UpdateCodeSigningConfigRequest,
+    UpdateCodeSigningConfigResponse, UpdateFunctionCodeRequest, UpdateFunctionCodeResponse,
+    UpdateFunctionConfigurationRequest, UpdateFunctionConfigurationResponse,
 };
 use rushlight_model::arn::FunctionId;
+use rushlight_model::capacity_provider::CapacityProvider;
 use rushlight_model::clock::Clock;
 use rushlight_model::code_signing_config::CodeSigningConfig;
 use rushlight_model::function::FunctionHead;
 use rushlight_model::quota::AccountQuotas;
 use rushlight_store::table::Table;
+use rushlight_store::table::capacity_provider::CAPACITY_PROVIDERS;
 use rushlight_store::table::code_signing_config::CODE_SIGNING_CONFIGS;
 use rushlight_store::table::function::head_key;
 use rushlight_store::{BlobStore, Digest, PackageStore};
@@ -34,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::account;
+use crate::capacity_provider;
 use crate::code_signing_config;
 use crate::context::RequestContext;
 use crate::dependencies::{CodeUrls, Dependencies, Objects, Retire, Runtimes};
@@ -45,6 +52,8 @@ use crate::tags;
 
 /// How many code signing configurations are kept in memory.
 const CACHED_CODE_SIGNING_CONFIGS: usize = 100;
+/// How many capacity providers are kept in memory.
+const CACHED_CAPACITY_PROVIDERS: usize = 100;
 
 type Answer<T> = std::result::Result<T, rushlight_api::Error>;
 
@@ -62,6 +71,7 @@ pub struct Control {
     pub(crate) objects: Option<Arc<dyn Objects>>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) code_signing_configs: Table<CodeSigningConfig>,
+    pub(crate) capacity_providers: Table<CapacityProvider>,
     /// Held for reading from looking up what a function is about to name until its head names it, and for writing
     /// by what changes or removes such a thing.
     pub(crate) associations: Arc<RwLock<()>>,
@@ -82,6 +92,11 @@ impl Control {
                 dependencies.store.clone(),
                 CODE_SIGNING_CONFIGS,
                 CACHED_CODE_SIGNING_CONFIGS,
+            ),
+            capacity_providers: Table::new(
+                dependencies.store.clone(),
+                CAPACITY_PROVIDERS,
+                CACHED_CAPACITY_PROVIDERS,
             ),
             associations: Arc::default(),
             functions: dependencies.functions,
@@ -107,6 +122,7 @@ impl Control {
         for head in &unsettled {
             control.settle(head);
         }
+        control.settle_capacity_providers().await?;
         control.tasks.spawn(garbage::run(control.clone()));
         Ok(control)
     }
@@ -323,5 +339,48 @@ impl LambdaService for Control {
 
     async fn list_tags(&self, context: &RequestContext, input: ListTagsRequest) -> Answer<ListTagsResponse> {
         Ok(tags::list(self, context, input).await?)
+    }
+
+    async fn create_capacity_provider(
+        &self,
+        context: &RequestContext,
+        input: CreateCapacityProviderRequest,
+    ) -> Answer<CreateCapacityProviderResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { capacity_provider::create(&control, &context, input).await }).await
+    }
+
+    async fn get_capacity_provider(
+        &self,
+        context: &RequestContext,
+        input: GetCapacityProviderRequest,
+    ) -> Answer<GetCapacityProviderResponse> {
+        Ok(capacity_provider::get(self, context, input).await?)
+    }
+
+    async fn list_capacity_providers(
+        &self,
+        context: &RequestContext,
+        input: ListCapacityProvidersRequest,
+    ) -> Answer<ListCapacityProvidersResponse> {
+        Ok(capacity_provider::list(self, context, input).await?)
+    }
+
+    async fn update_capacity_provider(
+        &self,
+        context: &RequestContext,
+        input: UpdateCapacityProviderRequest,
+    ) -> Answer<UpdateCapacityProviderResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { capacity_provider::update(&control, &context, input).await }).await
+    }
+
+    async fn delete_capacity_provider(
+        &self,
+        context: &RequestContext,
+        input: DeleteCapacityProviderRequest,
+    ) -> Answer<DeleteCapacityProviderResponse> {
+        let (control, context) = (self.clone(), context.clone());
+        self.to_the_end(async move { capacity_provider::delete(&control, &context, input).await }).await
     }
 }

@@ -9,9 +9,11 @@ use rushlight_api::lambda::types::{
     ListTagsRequest, ListTagsResponse, TagResourceRequest, UntagResourceRequest,
 };
 use rushlight_model::arn::{FunctionId, FunctionReference, Scope};
+use rushlight_model::capacity_provider::CapacityProviderId;
 use rushlight_model::code_signing_config::CodeSigningConfigId;
 
 use crate::Control;
+use crate::capacity_provider;
 use crate::code_signing_config;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
@@ -29,6 +31,7 @@ pub(crate) type Tags = BTreeMap<String, String>;
 enum Resource {
     Function(FunctionId),
     CodeSigningConfig(CodeSigningConfigId),
+    CapacityProvider(CapacityProviderId),
 }
 
 pub(crate) async fn tag(
@@ -77,6 +80,7 @@ pub(crate) async fn list(
         Resource::CodeSigningConfig(id) => {
             code_signing_config::existing(control, &id.scope, &id.arn()).await?.value.tags.clone()
         }
+        Resource::CapacityProvider(id) => capacity_provider::existing(control, &id).await?.value.tags.clone(),
     };
     Ok(ListTagsResponse { tags: Some(tags) })
 }
@@ -89,6 +93,7 @@ async fn change(
     match resource {
         Resource::Function(id) => function::tags::change(control, id, alter).await,
         Resource::CodeSigningConfig(id) => code_signing_config::change_tags(control, id, alter).await,
+        Resource::CapacityProvider(id) => capacity_provider::change_tags(control, id, alter).await,
     }
 }
 
@@ -114,7 +119,7 @@ fn resource(here: &Scope, arn: &str) -> Result<Resource> {
             .map(Resource::CodeSigningConfig)
             .ok_or_else(|| Error::NoCodeSigningConfig { arn: arn.to_owned() }),
         Some("event-source-mapping") => Err(missing("Event source mapping")),
-        Some("capacity-provider") => Err(missing("Capacity provider")),
+        Some("capacity-provider") => capacity_provider::named(here, arn).map(Resource::CapacityProvider),
         _ => Err(missing("Network connector")),
     }
 }
@@ -134,7 +139,7 @@ fn check_number(tags: &Tags) -> Result<()> {
     Ok(())
 }
 
-fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<()> {
+pub(crate) fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<()> {
     let reserved =
         |name: &String| name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED));
     if names.into_iter().any(reserved) {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arn;
+pub mod capacity_provider;
 pub mod clock;
 pub mod code_signing_config;
 pub mod function;

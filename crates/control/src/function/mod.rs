@@ -30,7 +30,7 @@ use rushlight_api::lambda::types;
 use rushlight_model::function::Architecture;
 
 /// The architecture that a request names, if it names one.
-fn architecture(given: Option<&[types::Architecture]>) -> Option<Architecture> {
+pub(crate) fn architecture(given: Option<&[types::Architecture]>) -> Option<Architecture> {
     given.and_then(<[_]>::first).map(|architecture| match architecture.as_str() {
         "arm64" => Architecture::Arm64,
         _ => Architecture::X86_64,

@@ -29,7 +29,7 @@ use crate::ledger;
 /// How long Pending and InProgress are to be seen at least.
 pub(crate) const VISIBLE: Duration = Duration::from_millis(150);
 /// How long to wait after the store failed before trying again.
-const RETRY: Duration = Duration::from_secs(1);
+pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
 fn creating() -> Reason {
     Reason { code: "Creating".into(), text: "The function is being created.".into() }

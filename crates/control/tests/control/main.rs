@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test that does not go as it should ends there.
 
 mod answers;
+mod capacity_provider;
 mod code_rules;
 mod code_signing_config;
 mod lists;

@@ -4,6 +4,7 @@
 //! the noun, such as [`function`].
 
 mod cache;
+pub mod capacity_provider;
 pub mod code_signing_config;
 pub mod function;
 
