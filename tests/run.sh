@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs all tests; ./dev test has installed what they need. Prints what each suite counted and, as the very last line,
-# the sum. Arguments choose suites: rust, clients, api. None: all of them.
+# the sum. Arguments choose suites: rust, clients, api, commands. None: all of them.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD
 TOOLS=$ROOT/target/tools
-SUITES=${*:-rust clients api}
+SUITES=${*:-rust clients api commands}
 PASSED=0 FAILED=0 SKIPPED=0
 REPORTS=$(mktemp -d)
 trap 'rm -rf "$REPORTS"' EXIT
@@ -47,6 +47,28 @@ suite_api() {
   cargo build --locked --package rushlight-server || { count api 0 1 0 1; return; }
   (cd tests/api && "$TOOLS/test/bin/pytest" -q -rs --timeout 180) 2>&1 | tee "$REPORTS/api"
   pytest_count api "${PIPESTATUS[0]}"
+}
+
+# The demo, and every command that docs/performance.md names, in its quick form: that each runs to its end, not how fast.
+suite_commands() {
+  say "The documented commands"
+  local passed=0 failed=0 command
+  while read -r command; do
+    echo "\$ $command"
+    if bash -c "$command" > "$REPORTS/command" 2>&1 < /dev/null; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      cat "$REPORTS/command"
+    fi
+  done < <(echo ./dev demo; documented_benches)
+  count commands "$passed" "$failed" 0 0
+}
+
+documented_benches() {
+  sed -n '/^```sh$/,/^```$/p' docs/performance.md | grep '^./dev bench' | sed -e 's/ *#.*//' \
+    -e "s|OTHER/rushlight|target/release/rushlight|; s|before.json|$REPORTS/before.json|" \
+    -e 's/ --quick//' -e 's/^.\/dev bench/& --quick/' | sort -u
 }
 
 pytest_count() { # pytest_count SUITE STATUS: from pytest's closing lines, of which there may be several

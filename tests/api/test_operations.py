@@ -10,13 +10,20 @@ from golden import Recorder
 from server import ACCOUNT, REGION
 
 BUILT = {
+    "CreateAlias",
     "CreateFunction",
+    "DeleteAlias",
     "DeleteFunction",
     "GetAccountSettings",
+    "GetAlias",
     "GetFunction",
     "GetFunctionConfiguration",
     "Invoke",
+    "ListAliases",
     "ListFunctions",
+    "ListVersionsByFunction",
+    "PublishVersion",
+    "UpdateAlias",
     "UpdateFunctionCode",
     "UpdateFunctionConfiguration",
 }

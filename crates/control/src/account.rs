@@ -1,6 +1,8 @@
 //! GetAccountSettings.
 
-use rushlight_api::lambda::types::{AccountLimit, AccountUsage, GetAccountSettingsResponse};
+use rushlight_api::lambda::types::{
+    AccountLimit, AccountUsage, GetAccountSettingsRequest, GetAccountSettingsResponse,
+};
 
 use crate::Control;
 use crate::code::{MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES};
@@ -10,6 +12,7 @@ use crate::error::Result;
 pub(crate) async fn settings(
     control: &Control,
     context: &RequestContext,
+    _input: GetAccountSettingsRequest,
 ) -> Result<GetAccountSettingsResponse> {
     let usage = control.ledger.usage(&control.functions, &context.scope).await?;
     let concurrency = u64::from(control.quotas.concurrent_executions);

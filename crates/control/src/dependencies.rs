@@ -9,6 +9,7 @@ use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::function::{Architecture, FunctionHead};
 use rushlight_model::quota::AccountQuotas;
+use rushlight_model::version::PublishedConfiguration;
 use rushlight_store::table::Table;
 use rushlight_store::{Backend, BlobStore, BoxFuture, Digest, PackageStore};
 
@@ -19,6 +20,9 @@ pub struct Dependencies {
     /// The heads of all functions: a table of `store` under `rushlight_store::table::function::HEADS`, shared with
     /// the data plane so that there is one cache.
     pub functions: Table<FunctionHead>,
+    /// The rows of published versions: a table of `store` under `rushlight_store::table::version::VERSIONS`, shared
+    /// with the data plane.
+    pub versions: Table<PublishedConfiguration>,
     /// Archives as they were uploaded.
     pub blobs: BlobStore,
     /// Archives unpacked.
@@ -103,6 +107,13 @@ pub enum Retirement<'a> {
         incarnation: &'a str,
         /// The generation that serves from now on.
         generation: u64,
+    },
+    /// Those of a published version of this incarnation: the version is deleted.
+    VersionDeleted {
+        /// See `FunctionHead::incarnation`.
+        incarnation: &'a str,
+        /// The number of the version.
+        version: u64,
     },
     /// All of this incarnation: the function is deleted.
     Deleted {

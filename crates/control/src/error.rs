@@ -7,8 +7,8 @@ use rushlight_store::table::UpdateError;
 
 use crate::code::CodeError;
 
-/// An operation that did not happen. All but [`Error::Store`], [`Error::Unpack`] and [`Error::Closing`] are the
-/// caller's doing.
+/// An operation that did not happen. All but [`Error::Store`], [`Error::Unpack`], [`Error::VersionLost`] and
+/// [`Error::Closing`] are the caller's doing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A rule of the operation refuses a parameter.
@@ -35,6 +35,12 @@ pub enum Error {
     /// A resource policy would have to allow it.
     #[error("{0}")]
     AccessDenied(String),
+    /// What is there does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// An alias to `$LATEST` shares its requests with no other version. AWS says so without a `Type`.
+    #[error("$LATEST is not supported for an alias pointing to more than 1 version")]
+    LatestShared,
     /// A function of that name exists.
     #[error("Function already exist: {name}")]
     FunctionExists {
@@ -136,6 +142,12 @@ pub enum Error {
     /// An archive could not be looked into or unpacked for a reason that is not in the archive.
     #[error("the package could not be unpacked")]
     Unpack(#[source] CodeError),
+    /// The head of a function names a version whose row is gone.
+    #[error("the configuration of {arn} is gone from the store")]
+    VersionLost {
+        /// ARN of the version.
+        arn: String,
+    },
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Closing,
@@ -210,7 +222,9 @@ impl From<Error> for rushlight_api::Error {
             }
             Error::OtherAccount => Self::access_denied(None),
             Error::AccessDenied(_) => Self::access_denied(Some(message)),
+            Error::LatestShared => errors::invalid_parameter_value_exception(message).without_type(),
             Error::FunctionExists { .. }
+            | Error::Conflict(_)
             | Error::UpdateInProgress { .. }
             | Error::UnfitState { .. }
             | Error::CodeSigningConfigInUse { .. }
@@ -226,7 +240,7 @@ impl From<Error> for rushlight_api::Error {
             Error::NoCodeSigningConfig { .. } => errors::resource_not_found_exception(message).without_type(),
             Error::CapacityProviderLimit => errors::capacity_provider_limit_exceeded_exception(message),
             Error::CodeVerificationFailed { .. } => errors::code_verification_failed_exception(message),
-            Error::Store(_) | Error::Unpack(_) => {
+            Error::Store(_) | Error::Unpack(_) | Error::VersionLost { .. } => {
                 tracing::error!(error = %chain(&error), "control.failed");
                 errors::service_exception("Rushlight could not carry out the operation; its log says why.")
             }

@@ -51,12 +51,16 @@ struct Share {
 
 impl Share {
     fn of(head: &FunctionHead) -> Self {
-        let mut archives: Vec<(Digest, u64)> =
-            [Some(&head.latest), head.serving.as_deref()].into_iter().flatten().filter_map(archive).collect();
+        let latest = [Some(&head.latest), head.serving.as_deref()].into_iter().flatten().filter_map(archive);
+        let published = head.versions.values().filter_map(|version| version.package.as_ref());
+        let published_bytes = published.clone().map(|package| package.size).sum::<u64>();
+        let published = published.filter_map(|package| Some((package.sha256.parse().ok()?, package.size)));
+        let mut archives: Vec<(Digest, u64)> = latest.chain(published).collect();
+        archives.sort_unstable();
         archives.dedup();
         Self {
             scope: head.id.scope.clone(),
-            code_bytes: code_bytes(&head.latest),
+            code_bytes: code_bytes(&head.latest) + published_bytes,
             reserved_concurrency: head.reserved_concurrency.map_or(0, u64::from),
             archives,
             uses: uses(head),

@@ -1,7 +1,7 @@
 //! The control plane: what the operations of the Lambda API do, short of running functions.
 //!
 //! ```text
-//! gateway ── typed request ──> Control (service.rs) ──> function/<operation>.rs ──> rules ──> archive on disk
+//! gateway ── typed request ──> Control (operations.rs) ──> <noun>/<operation>.rs ──> rules ──> archive on disk
 //!                                                                                              │
 //!                              answer <── function/view.rs <── head by compare-and-set <───────┘
 //!                                                                    │
@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod alias;
 mod capacity_provider;
 pub mod code;
 mod code_signing_config;
@@ -27,10 +28,12 @@ mod error;
 mod function;
 mod garbage;
 mod ledger;
+mod operations;
 mod page;
 mod service;
 mod tags;
 mod users;
+mod version;
 
 pub use context::RequestContext;
 pub use dependencies::{

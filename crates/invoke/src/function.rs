@@ -1,52 +1,114 @@
-//! From a function's name to the configuration that serves it.
+//! From a function's name and qualifier to the version that serves it.
 
 use std::sync::Arc;
 
 use rushlight_model::arn::{FunctionId, FunctionReference, Qualifier};
 use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
-use rushlight_store::table::{Entry, Table, function};
+use rushlight_model::version::{PublishedConfiguration, Version};
+use rushlight_store::table::{Table, function, version};
+use uuid::Uuid;
 
 use crate::Error;
+
+/// The tables in which functions are found.
+#[derive(Debug, Clone)]
+pub(crate) struct Functions {
+    pub(crate) heads: Table<FunctionHead>,
+    pub(crate) versions: Table<PublishedConfiguration>,
+}
 
 /// A function's head together with the version that an invocation is for.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    entry: Entry<FunctionHead>,
+    head: Arc<FunctionHead>,
+    version: Version,
+    /// Of a published version.
+    row: Option<Arc<PublishedConfiguration>>,
 }
 
 impl Target {
     pub(crate) fn head(&self) -> &FunctionHead {
-        &self.entry.value
+        &self.head
     }
 
-    pub(crate) fn configuration(&self) -> &FunctionConfiguration {
-        self.head().serving()
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        let incarnation = &self.head.incarnation;
+        match self.version {
+            Version::Latest => Identity { incarnation, generation: self.head.serving().generation },
+            Version::Published(_) => Identity { incarnation, generation: 0 },
+        }
+    }
+
+    /// What an environment is made from.
+    pub(crate) fn configuration(&self) -> FunctionConfiguration {
+        let published = match self.version {
+            Version::Latest => None,
+            Version::Published(number) => self
+                .row
+                .as_ref()
+                .zip(self.head.versions.get(&number))
+                .map(|(row, version)| row.at_present(number, version)),
+        };
+        published.unwrap_or_else(|| self.head.serving().clone())
+    }
+
+    fn state(&self) -> &State {
+        match self.version {
+            Version::Latest => &self.head.serving().state,
+            Version::Published(number) => {
+                self.head.versions.get(&number).map_or(&self.head.latest.state, |version| &version.state)
+            }
+        }
     }
 }
 
-/// Finds the target of an invocation. Without I/O when the head is cached, as it is from the second time on.
-pub(crate) async fn resolve(
-    heads: &Table<FunctionHead>,
-    reference: &FunctionReference,
-) -> Result<Target, Error> {
-    let FunctionId { scope, name } = &reference.function;
-    let key = function::head_key(&scope.account, &scope.region, name);
-    let entry = match heads.cached(&key) {
-        Some(entry) => Some(entry),
-        None => heads.get(&key).await?,
-    };
-    let entry = entry.ok_or_else(|| not_found(reference))?;
-    match &reference.qualifier {
-        None | Some(Qualifier::Latest) => {}
-        Some(Qualifier::Version(_) | Qualifier::Alias(_)) => return Err(not_found(reference)),
+impl Functions {
+    /// Finds the target of an invocation. Without I/O when the rows are cached, as they are from the second time on.
+    pub(crate) async fn resolve(&self, reference: &FunctionReference) -> Result<Target, Error> {
+        let FunctionId { scope, name } = &reference.function;
+        let key = function::head_key(&scope.account, &scope.region, name);
+        let head = self.heads.get(&key).await?.ok_or_else(|| not_found(reference))?.value;
+        let version = route(&head, reference.qualifier.as_ref()).ok_or_else(|| not_found(reference))?;
+        let row = match version {
+            Version::Latest => None,
+            Version::Published(number) => {
+                let published = head.versions.get(&number).ok_or_else(|| not_found(reference))?;
+                let key = version::row_key(&scope.account, &scope.region, name, &published.row);
+                let row = self.versions.get(&key).await?;
+                Some(row.ok_or_else(|| not_found(reference))?.value)
+            }
+        };
+        let target = Target { head, version, row };
+        match target.state() {
+            State::Active => Ok(target),
+            State::Pending(_) => Err(Error::NotActive { state: "Pending" }),
+            State::Inactive(_) => Err(Error::NotActive { state: "Inactive" }),
+            State::Failed(_) => Err(Error::NotActive { state: "Failed" }),
+        }
     }
-    let target = Target { entry };
-    match &target.configuration().state {
-        State::Active => Ok(target),
-        State::Pending(_) => Err(Error::NotActive { state: "Pending" }),
-        State::Inactive(_) => Err(Error::NotActive { state: "Inactive" }),
-        State::Failed(_) => Err(Error::NotActive { state: "Failed" }),
+}
+
+/// The version that a request goes to.
+fn route(head: &FunctionHead, qualifier: Option<&Qualifier>) -> Option<Version> {
+    match qualifier {
+        Some(Qualifier::Alias(name)) => {
+            let alias = head.aliases.get(name)?;
+            Some(if alias.additional.is_some() { alias.route(draw()) } else { alias.version })
+        }
+        other => head.version(other),
     }
+}
+
+/// A random number from 0.0 up to, but not including, 1.0.
+fn draw() -> f64 {
+    const BITS: u32 = 48;
+    // The last 48 bits of such an identifier are all random.
+    let random = Uuid::new_v4().as_u64_pair().1 & ((1 << BITS) - 1);
+    random as f64 / (1_u64 << BITS) as f64
 }
 
 fn not_found(reference: &FunctionReference) -> Error {
@@ -54,28 +116,12 @@ fn not_found(reference: &FunctionReference) -> Error {
     Error::NotFound { arn: reference.function.qualified_arn(qualifier) }
 }
 
-/// Tells one set of code and configuration from another, over deletions and re-creations too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    incarnation: String,
-    generation: u64,
-}
-
-impl Identity {
-    pub(crate) fn of(head: &FunctionHead) -> Self {
-        Self { incarnation: head.incarnation.clone(), generation: head.serving().generation }
-    }
-
-    /// Whether `head` still serves this code and configuration. Compares without allocating.
-    pub(crate) fn is_served_by(&self, head: &FunctionHead) -> bool {
-        self.incarnation == head.incarnation && self.generation == head.serving().generation
-    }
-
-    /// Whether this is a later generation of the same function than what `head` serves: the reader of `head` was
-    /// overtaken by an update.
-    pub(crate) fn is_newer_than(&self, head: &FunctionHead) -> bool {
-        self.incarnation == head.incarnation && self.generation > head.serving().generation
-    }
+/// Tells one set of code and configuration of a version from another, over deletions and re-creations too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity<'a> {
+    pub(crate) incarnation: &'a str,
+    /// Of `$LATEST`, which changes; a published version has only one.
+    pub(crate) generation: u64,
 }
 
 /// What the data plane asks the code packages for.
@@ -94,9 +140,4 @@ pub trait CodeSource: Send + Sync {
 pub trait RoleCredentials: Send + Sync {
     /// Credentials for one execution environment of `function`, or none if functions get none.
     fn issue(&self, function: &FunctionId, role: &str) -> Option<rushlight_environment::Credentials>;
-}
-
-/// Shared ownership of the configuration that an environment is made from.
-pub(crate) fn share(configuration: &FunctionConfiguration) -> Arc<FunctionConfiguration> {
-    Arc::new(configuration.clone())
 }

@@ -1,7 +1,7 @@
-//! One generation: the environments that serve one set of code and configuration of one function.
+//! One generation: the environments that serve one set of code and configuration of one version of a function.
 //!
-//! Environments of different generations never mix: when an invocation arrives for a newer one, the older is closed
-//! and drains, while its running invocations go on to their end.
+//! Environments of different generations never mix: when an invocation arrives for a newer one of `$LATEST`, the older
+//! is closed and drains, while its running invocations go on to their end. A published version has one generation.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use rushlight_environment::{Environment, Owner};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
 use rushlight_model::function::{FunctionConfiguration, FunctionHead};
+use rushlight_model::version::Version;
 use tokio_util::task::TaskTracker;
 
-use crate::function::{Identity, share};
+use crate::function::{Identity, Target};
 use crate::pool::{Member, Pool, idle_since};
 
 /// An environment as a pool holds it.
@@ -40,13 +41,21 @@ impl Member for PooledEnvironment {
 pub(crate) struct Generation {
     pub(crate) function: FunctionId,
     pub(crate) configuration: Arc<FunctionConfiguration>,
-    identity: Identity,
+    incarnation: String,
+    /// See [`Identity`].
+    number: u64,
     pub(crate) pool: Arc<Pool<PooledEnvironment>>,
     clock: Clock,
     tracker: TaskTracker,
 }
 
 impl Generation {
+    /// Whether this is the one to serve the target with this identity: of the same generation, or of a later one
+    /// because the reader of the head was overtaken by an update.
+    fn serves(&self, identity: Identity<'_>) -> bool {
+        self.incarnation == identity.incarnation && self.number >= identity.generation
+    }
+
     pub(crate) fn pooled(&self, environment: &Arc<Environment>) -> PooledEnvironment {
         PooledEnvironment { environment: Arc::clone(environment), tracker: self.tracker.clone() }
     }
@@ -62,10 +71,50 @@ impl Owner for Generation {
     }
 }
 
-/// The current generation of every function that was invoked.
+/// The current generations of a function that was invoked.
+#[derive(Debug, Default)]
+struct OfFunction {
+    latest: Option<Arc<Generation>>,
+    published: HashMap<u64, Arc<Generation>>,
+}
+
+impl OfFunction {
+    fn get(&self, version: Version) -> Option<&Arc<Generation>> {
+        match version {
+            Version::Latest => self.latest.as_ref(),
+            Version::Published(number) => self.published.get(&number),
+        }
+    }
+
+    fn insert(&mut self, version: Version, generation: Arc<Generation>) -> Option<Arc<Generation>> {
+        match version {
+            Version::Latest => self.latest.replace(generation),
+            Version::Published(number) => self.published.insert(number, generation),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Generation>> {
+        self.latest.iter().chain(self.published.values())
+    }
+
+    /// Takes out what `head` is no longer served by.
+    fn take_stale(&mut self, head: Option<&FunctionHead>) -> Vec<Arc<Generation>> {
+        let of = |generation: &Generation| head.filter(|head| head.incarnation == generation.incarnation);
+        let serves_latest = |generation: &mut Arc<Generation>| {
+            of(generation).is_some_and(|head| head.serving().generation == generation.number)
+        };
+        let latest = self.latest.take_if(|generation| !serves_latest(generation));
+        let published = self.published.extract_if(|number, generation| {
+            of(generation).is_none_or(|head| !head.versions.contains_key(number))
+        });
+        latest.into_iter().chain(published.map(|(_, generation)| generation)).collect()
+    }
+}
+
+/// The current generations of every function that was invoked.
 #[derive(Debug)]
 pub(crate) struct Generations {
-    current: RwLock<HashMap<FunctionId, Arc<Generation>>>,
+    current: RwLock<HashMap<FunctionId, OfFunction>>,
     clock: Clock,
     tracker: TaskTracker,
     max_age: Duration,
@@ -76,29 +125,31 @@ impl Generations {
         Self { current: RwLock::default(), clock, tracker, max_age }
     }
 
-    /// The generation that serves `head`. An older one is closed.
-    pub(crate) fn of(&self, head: &FunctionHead) -> Arc<Generation> {
-        let is_current = |generation: &Generation| {
-            generation.identity.is_served_by(head) || generation.identity.is_newer_than(head)
+    /// The generation that serves `target`. An older one is closed.
+    pub(crate) fn of(&self, target: &Target) -> Arc<Generation> {
+        let (function, version) = (&target.head().id, target.version());
+        let find = |current: &HashMap<FunctionId, OfFunction>| {
+            let generation = current.get(function)?.get(version)?;
+            generation.serves(target.identity()).then(|| Arc::clone(generation))
         };
-        if let Some(generation) =
-            self.current.read().get(&head.id).filter(|generation| is_current(generation))
-        {
-            return Arc::clone(generation);
+        if let Some(generation) = find(&self.current.read()) {
+            return generation;
         }
         let mut current = self.current.write();
-        if let Some(generation) = current.get(&head.id).filter(|generation| is_current(generation)) {
-            return Arc::clone(generation);
+        if let Some(generation) = find(&current) {
+            return generation;
         }
+        let Identity { incarnation, generation: number } = target.identity();
         let generation = Arc::new(Generation {
-            function: head.id.clone(),
-            configuration: share(head.serving()),
-            identity: Identity::of(head),
+            function: function.clone(),
+            configuration: Arc::new(target.configuration()),
+            incarnation: incarnation.to_owned(),
+            number,
             pool: Arc::new(Pool::new(self.max_age)),
             clock: self.clock.clone(),
             tracker: self.tracker.clone(),
         });
-        let former = current.insert(head.id.clone(), Arc::clone(&generation));
+        let former = current.entry(function.clone()).or_default().insert(version, Arc::clone(&generation));
         drop(current);
         if let Some(former) = former {
             former.pool.close();
@@ -106,23 +157,22 @@ impl Generations {
         generation
     }
 
-    /// Closes the generation of `function` unless `head` is still served by it.
+    /// Closes the generations of `function` that `head` is no longer served by.
     pub(crate) fn retire(&self, function: &FunctionId, head: Option<&FunctionHead>) {
         let mut current = self.current.write();
-        let stale = current
-            .get(function)
-            .is_some_and(|generation| head.is_none_or(|head| !generation.identity.is_served_by(head)));
-        let former = if stale { current.remove(function) } else { None };
-        drop(current);
-        if let Some(former) = former {
-            former.pool.close();
+        let Some(of_function) = current.get_mut(function) else { return };
+        let stale = of_function.take_stale(head);
+        if of_function.all().next().is_none() {
+            current.remove(function);
         }
+        drop(current);
+        stale.iter().for_each(|generation| generation.pool.close());
     }
 
     /// Environments to freeze, after retiring those idle for too long and forgetting functions without any.
     pub(crate) fn sweep(&self, freeze_after: Duration, idle_timeout: Duration) -> Vec<Arc<Environment>> {
         let now = self.clock.moment();
-        let generations: Vec<_> = self.current.read().values().cloned().collect();
+        let generations: Vec<_> = self.current.read().values().flat_map(OfFunction::all).cloned().collect();
         let mut freezable = Vec::new();
         for generation in &generations {
             if let Some(before) = idle_since(now, idle_timeout) {
@@ -139,6 +189,6 @@ impl Generations {
     /// Closes everything: idle environments shut down now, busy ones when they are done.
     pub(crate) fn close(&self) {
         let generations = std::mem::take(&mut *self.current.write());
-        generations.values().for_each(|generation| generation.pool.close());
+        generations.values().flat_map(OfFunction::all).for_each(|generation| generation.pool.close());
     }
 }

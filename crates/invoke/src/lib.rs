@@ -27,11 +27,13 @@ use rushlight_environment::runtime::Catalogue;
 use rushlight_environment::{Egress, Services};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::function::FunctionHead;
+use rushlight_model::version::PublishedConfiguration;
 use rushlight_store::table::{Table, function as keys};
 use tokio::sync::Semaphore;
 
 use crate::admission::Admission;
 pub use crate::error::Error;
+use crate::function::Functions;
 pub use crate::function::{CodeSource, RoleCredentials};
 use crate::generation::Generations;
 use crate::packages::PackageUses;
@@ -64,6 +66,8 @@ pub struct Settings {
 pub struct Dependencies {
     /// Heads of all functions, with their cache.
     pub heads: Table<FunctionHead>,
+    /// Configurations of published versions, with their cache.
+    pub versions: Table<PublishedConfiguration>,
     /// Unpacked code.
     pub code: Arc<dyn CodeSource>,
     /// Credentials of execution roles.
@@ -81,7 +85,7 @@ pub struct Invoker {
 }
 
 struct Inner {
-    heads: Table<FunctionHead>,
+    functions: Functions,
     code: Arc<dyn CodeSource>,
     credentials: Arc<dyn RoleCredentials>,
     catalogue: Arc<Catalogue>,
@@ -103,13 +107,13 @@ impl Invoker {
     /// Makes the data plane and starts the task that looks after idle environments, on the tracker in `services`.
     #[must_use]
     pub fn new(dependencies: Dependencies, settings: Settings) -> Self {
-        let Dependencies { heads, code, credentials, catalogue, services } = dependencies;
+        let Dependencies { heads, versions, code, credentials, catalogue, services } = dependencies;
         let generations =
             Generations::new(services.clock.clone(), services.tracker.clone(), settings.max_age);
         let admission = Admission::new(settings.concurrent_executions);
         let turns = Arc::new(Semaphore::new(settings.concurrent_starts));
         let inner = Inner {
-            heads,
+            functions: Functions { heads, versions },
             code,
             credentials,
             catalogue,
@@ -129,7 +133,7 @@ impl Invoker {
     /// Code or configuration of `function` changed, or it is gone: environments of the former generation drain.
     pub fn retire(&self, function: &FunctionId) {
         let key = keys::head_key(&function.scope.account, &function.scope.region, &function.name);
-        let entry = self.inner.heads.cached(&key);
+        let entry = self.inner.functions.heads.cached(&key);
         self.inner.generations.retire(function, entry.as_ref().map(|entry| &*entry.value));
     }
 

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rushlight_environment::{Config, Environment, Initialization, Running, StartError};
 use rushlight_model::arn::FunctionReference;
-use rushlight_model::function::{Code, Version};
+use rushlight_model::function::Code;
 use rushlight_model::invocation::{Invocation, Outcome};
+use rushlight_model::version::Version;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 
 use crate::admission::Permit;
 use crate::assignment::{Assignment, assign};
-use crate::function::resolve;
 use crate::generation::{Generation, PooledEnvironment};
 use crate::{Error, Inner, Invoker};
 
@@ -43,8 +43,7 @@ impl Invoker {
     /// # Errors
     /// See [`Error`].
     pub async fn dry_run(&self, reference: &FunctionReference) -> Result<Version, Error> {
-        let target = resolve(&self.inner.heads, reference).await?;
-        Ok(target.configuration().version)
+        Ok(self.inner.functions.resolve(reference).await?.version())
     }
 
     /// Invokes a function and waits for its answer; for the end of the invocation too if the log's tail is wanted.
@@ -59,9 +58,9 @@ impl Invoker {
         want_log_tail: bool,
     ) -> Result<Answer, Error> {
         let inner = &self.inner;
-        let target = resolve(&inner.heads, reference).await?;
-        let (head, executed_version) = (target.head(), target.configuration().version);
-        let generation = inner.generations.of(head);
+        let target = inner.functions.resolve(reference).await?;
+        let (head, executed_version) = (target.head(), target.version());
+        let generation = inner.generations.of(&target);
         let begun = loop {
             let permit =
                 inner.admission.admit(&head.id, head.reserved_concurrency).map_err(Error::Throttled)?;

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alias::Alias;
 use crate::arn::{FunctionId, Qualifier};
 use crate::clock::Timestamp;
+use crate::version::{Package, PublishedVersion, Version};
 
 /// Everything mutable about one function in one row, changed by compare-and-set: so every change of a function is
 /// atomic.
@@ -25,8 +27,8 @@ pub struct FunctionHead {
     pub serving: Option<Box<FunctionConfiguration>>,
     /// The highest version number given out; numbers are never reused.
     pub last_version: u64,
-    /// Numbers of the published versions that exist.
-    pub versions: Vec<u64>,
+    /// The published versions that exist, by number.
+    pub versions: BTreeMap<u64, PublishedVersion>,
     /// Aliases by name.
     pub aliases: BTreeMap<String, Alias>,
     /// Reserved concurrency, if set.
@@ -48,11 +50,26 @@ impl FunctionHead {
             latest,
             serving: None,
             last_version: 0,
-            versions: Vec::new(),
+            versions: BTreeMap::new(),
             aliases: BTreeMap::new(),
             reserved_concurrency: None,
             tags: BTreeMap::new(),
             code_signing_config_arn: None,
+        }
+    }
+
+    /// Removes what is set for a version or alias that is going away.
+    pub fn forget_qualifier(&mut self, _qualifier: &str) {}
+
+    /// The version that a qualifier names, if it exists; of an alias, the one it points to first of all.
+    #[must_use]
+    pub fn version(&self, qualifier: Option<&Qualifier>) -> Option<Version> {
+        match qualifier {
+            None | Some(Qualifier::Latest) => Some(Version::Latest),
+            Some(Qualifier::Version(number)) => {
+                self.versions.contains_key(number).then_some(Version::Published(*number))
+            }
+            Some(Qualifier::Alias(name)) => Some(self.aliases.get(name)?.version),
         }
     }
 
@@ -61,19 +78,6 @@ impl FunctionHead {
     pub fn serving(&self) -> &FunctionConfiguration {
         self.serving.as_deref().unwrap_or(&self.latest)
     }
-}
-
-/// An alias of a function.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Alias {
-    /// The version that it points to.
-    pub version: u64,
-    /// A second version with the share of requests it takes, 0.0 to 1.0.
-    pub additional_version: Option<(u64, f64)>,
-    /// Free text.
-    pub description: String,
-    /// Changes with every change of the alias.
-    pub revision_id: String,
 }
 
 /// Code and configuration of one version. Immutable once published.
@@ -135,6 +139,15 @@ pub struct FunctionConfiguration {
 }
 
 impl FunctionConfiguration {
+    /// The archive of the code; `None` for images.
+    #[must_use]
+    pub fn package(&self) -> Option<Package> {
+        match &self.code {
+            Code::Zip { sha256, size, .. } => Some(Package { sha256: sha256.clone(), size: *size }),
+            Code::Image { .. } => None,
+        }
+    }
+
     /// Share of CPU: 1.0 is one full vCPU.
     #[must_use]
     pub fn cpus(&self) -> f64 {
@@ -145,33 +158,6 @@ impl FunctionConfiguration {
     #[must_use]
     pub fn is_active(&self) -> bool {
         matches!(self.state, State::Active)
-    }
-}
-
-/// The version that a configuration belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Version {
-    /// `$LATEST`.
-    Latest,
-    /// A published version, from 1.
-    Published(u64),
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Latest => formatter.write_str("$LATEST"),
-            Self::Published(number) => number.fmt(formatter),
-        }
-    }
-}
-
-impl From<Version> for Qualifier {
-    fn from(version: Version) -> Self {
-        match version {
-            Version::Latest => Qualifier::Latest,
-            Version::Published(number) => Qualifier::Version(number),
-        }
     }
 }
 

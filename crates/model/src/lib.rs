@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alias;
 pub mod arn;
 pub mod capacity_provider;
 pub mod clock;
@@ -15,3 +16,4 @@ pub mod log;
 pub mod quota;
 pub mod request_id;
 pub mod trace;
+pub mod version;

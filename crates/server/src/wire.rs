@@ -20,7 +20,7 @@ use rushlight_model::function::Architecture;
 use rushlight_model::quota::AccountQuotas;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
 use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
-use rushlight_store::table::{Table, function};
+use rushlight_store::table::{Table, function, version};
 use rushlight_store::{BlobStore, BoxFuture, DataDirectory, Digest, PackageStore, Sqlite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,7 +29,7 @@ use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode};
 use crate::forward;
 use crate::keys::{KeyRing, root_key, session_key};
 
-/// Heads of functions kept in memory.
+/// Heads of functions, and published versions, kept in memory.
 const CACHED_FUNCTIONS: usize = 10_000;
 
 /// How long the credentials of an execution environment are good for.
@@ -100,9 +100,11 @@ impl Server {
             forwards: forwards(config)?,
         };
         let heads = Table::new(store.clone(), function::HEADS, CACHED_FUNCTIONS);
+        let versions = Table::new(store.clone(), version::VERSIONS, CACHED_FUNCTIONS);
         let invoker = Invoker::new(
             InvokeDependencies {
                 heads: heads.clone(),
+                versions: versions.clone(),
                 code: Arc::new(UnpackedCode { blobs: blobs.clone(), packages: packages.clone() }),
                 credentials: Arc::new(ExecutionRoles {
                     sessions: Arc::clone(&sessions),
@@ -116,6 +118,7 @@ impl Server {
         let control = Control::open(rushlight_control::Dependencies {
             store: store.clone(),
             functions: heads,
+            versions,
             blobs,
             packages,
             clock: clock.clone(),

@@ -4,12 +4,13 @@
 //! rules of the request ─> archive looked through ─> archive on disk ─> head put where none was ─> answer: Pending
 //! ```
 
+use std::sync::Arc;
+
 use rushlight_api::lambda::types::{CreateFunctionRequest, CreateFunctionResponse};
 use rushlight_model::arn::FunctionReference;
 use rushlight_model::clock::Timestamp;
-use rushlight_model::function::{
-    Architecture, Code, FunctionConfiguration, FunctionHead, TracingMode, Version,
-};
+use rushlight_model::function::{Architecture, Code, FunctionConfiguration, FunctionHead, TracingMode};
+use rushlight_model::version::Version;
 use rushlight_store::Expect;
 use uuid::Uuid;
 
@@ -21,6 +22,7 @@ use crate::code_signing_config::deployment;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::tags;
+use crate::version::publish::{self, Draft};
 
 const TIMEOUT_SECONDS: u32 = 3;
 const MEMORY_SIZE_MB: u32 = 128;
@@ -45,7 +47,9 @@ pub(crate) async fn create(
     deployment::check(control, &context.scope, signing.as_deref(), name).await?;
     let archive = source(&input).archive(control.objects.as_ref()).await?;
     put_code(&mut latest, &archive);
-    let _reserved = control.ledger.reserve(&control.functions, &context.scope, archive.size()).await?;
+    let copies = if input.publish == Some(true) { 2 } else { 1 };
+    let _reserved =
+        control.ledger.reserve(&control.functions, &context.scope, archive.size() * copies).await?;
     let _hold = archive.keep(&control.blobs, &control.ledger).await?;
     let incarnation = Uuid::new_v4().to_string();
     let head = FunctionHead {
@@ -53,17 +57,53 @@ pub(crate) async fn create(
         code_signing_config_arn: signing.clone(),
         ..FunctionHead::new(reference.function.clone(), incarnation, latest)
     };
-    let associating = control.associations.read().await;
+    let _associating = control.associations.read().await;
     deployment::check(control, &context.scope, signing.as_deref(), name).await?;
-    let entry = match control.functions.put(&key, head, Expect::Absent).await {
-        Err(error) if error.is_conflict() => return Err(exists(&reference)),
+    if input.publish == Some(true) {
+        return create_published(control, context, &reference, head).await;
+    }
+    let head = put(control, context, &reference, head).await?;
+    Ok(view::configuration(&head, &head.latest, None))
+}
+
+/// Creates a function with its version 1, which is Pending as long as the function is.
+async fn create_published(
+    control: &Control,
+    context: &RequestContext,
+    reference: &FunctionReference,
+    head: FunctionHead,
+) -> Result<CreateFunctionResponse> {
+    let draft = Draft::write(control, &head, None, state::pending()).await?;
+    let (named, version) = draft.name_in(head.clone());
+    match put(control, context, reference, named).await {
+        Ok(head) => {
+            publish::report(context, reference, &version);
+            // Unlike other operations that publish, this one shows the function's ARN without the version.
+            Ok(view::configuration(&head, &version, None))
+        }
+        Err(error) => {
+            draft.discard(control, &head).await;
+            Err(error)
+        }
+    }
+}
+
+/// Puts the head where none was.
+async fn put(
+    control: &Control,
+    context: &RequestContext,
+    reference: &FunctionReference,
+    head: FunctionHead,
+) -> Result<Arc<FunctionHead>> {
+    let entry = match control.functions.put(&control.key(&head.id), head, Expect::Absent).await {
+        Err(error) if error.is_conflict() => return Err(exists(reference)),
         result => result?,
     };
-    drop(associating);
-    deployment::note_untrusted(signing.as_deref(), name);
+    let head = &entry.value;
+    deployment::note_untrusted(head.code_signing_config_arn.as_deref(), &head.id.name);
     control.settle(&entry.value);
     tracing::info!(function = %reference.arn(), request = %context.request_id, "function.created");
-    Ok(view::configuration(&entry.value, &entry.value.latest, None))
+    Ok(entry.value)
 }
 
 /// The configuration that the request asks for, with code yet to come.
@@ -160,7 +200,6 @@ fn check_offered(input: &CreateFunctionRequest) -> Result<()> {
         ));
     }
     let refused = [
-        ("Publish", input.publish == Some(true)),
         ("PublishTo", input.publish_to.is_some()),
         ("CapacityProviderConfig", input.capacity_provider_config.is_some()),
         ("DurableConfig", input.durable_config.is_some()),

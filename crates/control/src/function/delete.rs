@@ -24,12 +24,7 @@ pub(crate) async fn delete(
         Some(Qualifier::Alias(_)) => {
             return Err(Error::invalid("Deletion of aliases is not currently supported."));
         }
-        // Versions do not exist yet; deleting what is not there succeeds, if the function is there.
-        Some(Qualifier::Version(_)) => {
-            if control.functions.get(&control.key(&reference.function)).await?.is_none() {
-                return Err(not_found(&reference));
-            }
-        }
+        Some(Qualifier::Version(number)) => version(control, context, &reference, *number).await?,
     }
     Ok(DeleteFunctionResponse::default())
 }
@@ -50,7 +45,33 @@ async fn function(control: &Control, context: &RequestContext, reference: &Funct
     };
     let retirement = Retirement::Deleted { incarnation: &head.incarnation };
     control.retire.retire(&head.id, retirement);
+    control.remove_rows(&head).await;
     tracing::info!(function = %reference.arn(), request = %context.request_id, "function.deleted");
+    Ok(())
+}
+
+/// Deletes a version. One that is not there is no error, if the function is.
+async fn version(
+    control: &Control,
+    context: &RequestContext,
+    reference: &FunctionReference,
+    number: u64,
+) -> Result<()> {
+    let mut row = None;
+    let entry = control
+        .functions
+        .update(&control.key(&reference.function), |present| {
+            let head = &*present.ok_or_else(|| not_found(reference))?.value;
+            row = head.versions.get(&number).map(|version| version.row.clone());
+            Control::without_version(head, number)
+        })
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let head = &entry.value;
+    let retirement = Retirement::VersionDeleted { incarnation: &head.incarnation, version: number };
+    control.retire.retire(&head.id, retirement);
+    control.remove_row(&head.id, &row).await;
+    tracing::info!(function = %reference.arn(), request = %context.request_id, "version.deleted");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use rushlight_api::lambda::types::{
     Concurrency, FunctionCodeLocation, GetFunctionConfigurationRequest, GetFunctionConfigurationResponse,
     GetFunctionRequest, GetFunctionResponse,
 };
-use rushlight_model::arn::{FunctionReference, Qualifier};
+use rushlight_model::arn::FunctionReference;
 use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
 use rushlight_store::Digest;
 
@@ -27,13 +27,13 @@ pub(crate) async fn get(
 ) -> Result<GetFunctionResponse> {
     let reference =
         FunctionReference::parse(&context.scope, &input.function_name, input.qualifier.as_deref())?;
-    let head = find(control, &reference).await?;
+    let (head, configuration) = find(control, &reference).await?;
     let concurrency = head
         .reserved_concurrency
         .map(|reserved| Concurrency { reserved_concurrent_executions: i32::try_from(reserved).ok() });
     Ok(GetFunctionResponse {
-        configuration: Some(view::configuration(&head, &head.latest, reference.qualifier.as_ref())),
-        code: Some(location(control, context, &head.latest)),
+        configuration: Some(view::configuration(&head, &configuration, reference.qualifier.as_ref())),
+        code: Some(location(control, context, &configuration)),
         tags: Some(head.tags.clone()).filter(|tags| !tags.is_empty()),
         concurrency,
         ..GetFunctionResponse::default()
@@ -47,17 +47,19 @@ pub(crate) async fn get_configuration(
 ) -> Result<GetFunctionConfigurationResponse> {
     let reference =
         FunctionReference::parse(&context.scope, &input.function_name, input.qualifier.as_deref())?;
-    let head = find(control, &reference).await?;
-    Ok(view::configuration(&head, &head.latest, reference.qualifier.as_ref()))
+    let (head, configuration) = find(control, &reference).await?;
+    Ok(view::configuration(&head, &configuration, reference.qualifier.as_ref()))
 }
 
-/// The function, if it and what the qualifier names exist. There are no versions and aliases yet.
-async fn find(control: &Control, reference: &FunctionReference) -> Result<Arc<FunctionHead>> {
-    let entry = control.functions.get(&control.key(&reference.function)).await?;
-    entry
-        .filter(|_| matches!(reference.qualifier, None | Some(Qualifier::Latest)))
-        .map(|entry| entry.value)
-        .ok_or_else(|| Error::FunctionNotFound { arn: reference.arn() })
+/// The function and what the qualifier names, if both exist.
+async fn find(
+    control: &Control,
+    reference: &FunctionReference,
+) -> Result<(Arc<FunctionHead>, FunctionConfiguration)> {
+    let not_found = || Error::FunctionNotFound { arn: reference.arn() };
+    let entry = control.functions.get(&control.key(&reference.function)).await?.ok_or_else(not_found)?;
+    let configuration = control.configuration(&entry.value, reference.qualifier.as_ref()).await?;
+    Ok((entry.value, configuration.ok_or_else(not_found)?))
 }
 
 /// Where the code can be fetched from.

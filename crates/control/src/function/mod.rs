@@ -24,7 +24,7 @@ mod settings;
 pub(crate) mod state;
 pub(crate) mod tags;
 pub(crate) mod update;
-mod view;
+pub(crate) mod view;
 
 use rushlight_api::lambda::types;
 use rushlight_model::function::Architecture;

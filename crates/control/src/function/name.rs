@@ -11,7 +11,7 @@ const MAXIMUM: usize = 64;
 const PATTERN: &str = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?";
 
 /// The function that is to be created: a name, a partial or a whole ARN, without qualifier.
-pub(super) fn new_function(here: &Scope, text: &str) -> Result<FunctionReference> {
+pub(crate) fn new_function(here: &Scope, text: &str) -> Result<FunctionReference> {
     let reference = FunctionReference::parse(here, text, None)?;
     if reference.qualifier.is_some() {
         let constraint = format!("Member must satisfy regular expression pattern: {PATTERN}");

@@ -36,18 +36,25 @@ fn creating() -> Reason {
 }
 
 /// The state that a function begins in.
-pub(super) fn pending() -> State {
+pub(crate) fn pending() -> State {
     State::Pending(creating())
 }
 
 /// Whether something is under way that [`Control::settle`] ends.
 pub(crate) fn is_unsettled(head: &FunctionHead) -> bool {
-    matches!(head.latest.state, State::Pending(_))
-        || matches!(head.latest.last_update, Some(LastUpdate::InProgress(_)))
+    latest_is_unsettled(head) || head.versions.values().any(|version| is_pending(&version.state))
+}
+
+fn latest_is_unsettled(head: &FunctionHead) -> bool {
+    is_pending(&head.latest.state) || matches!(head.latest.last_update, Some(LastUpdate::InProgress(_)))
+}
+
+fn is_pending(state: &State) -> bool {
+    matches!(state, State::Pending(_))
 }
 
 /// Refuses an update that the function's state does not allow, or whose caller saw an older revision.
-pub(super) fn check_update(head: &FunctionHead, revision_id: Option<&str>) -> Result<()> {
+pub(crate) fn check_update(head: &FunctionHead, revision_id: Option<&str>) -> Result<()> {
     if revision_id.is_some_and(|seen| seen != head.latest.revision_id) {
         return Err(Error::RevisionMismatch);
     }
@@ -66,7 +73,7 @@ pub(super) fn check_update(head: &FunctionHead, revision_id: Option<&str>) -> Re
 }
 
 /// The head once `latest` is on its way to replace what serves.
-pub(super) fn begin_update(head: &FunctionHead, latest: FunctionConfiguration) -> FunctionHead {
+pub(crate) fn begin_update(head: &FunctionHead, latest: FunctionConfiguration) -> FunctionHead {
     let serving = match &head.serving {
         Some(serving) => serving.clone(),
         None => Box::new(head.latest.clone()),
@@ -83,20 +90,45 @@ pub(super) fn begin_update(head: &FunctionHead, latest: FunctionConfiguration) -
     }
 }
 
-/// The head once what was under way has ended, with the reason if it failed.
-fn end(head: &FunctionHead, failure: Option<Reason>) -> FunctionHead {
+/// The head once what was under way in `seen` has ended, with the reason if it failed; `None` if all of it was
+/// overtaken by other changes.
+fn end(head: &FunctionHead, seen: &FunctionHead, failure: Option<&Reason>) -> Option<FunctionHead> {
+    if head.incarnation != seen.incarnation {
+        return None;
+    }
+    let latest = head.latest.generation == seen.latest.generation && latest_is_unsettled(head);
+    let published: Vec<u64> = seen
+        .versions
+        .iter()
+        .filter(|(_, version)| is_pending(&version.state))
+        .map(|(number, _)| *number)
+        .filter(|number| head.versions.get(number).is_some_and(|version| is_pending(&version.state)))
+        .collect();
+    if !latest && published.is_empty() {
+        return None;
+    }
     let mut head = head.clone();
+    if latest {
+        end_latest(&mut head, failure);
+    }
+    for (_, version) in head.versions.iter_mut().filter(|(number, _)| published.contains(number)) {
+        version.revision_id = Uuid::new_v4().to_string();
+        version.state = failure.map_or(State::Active, |reason| State::Failed(reason.clone()));
+    }
+    Some(head)
+}
+
+fn end_latest(head: &mut FunctionHead, failure: Option<&Reason>) {
     head.latest.revision_id = Uuid::new_v4().to_string();
     match (&head.latest.state, failure) {
-        (State::Pending(_), Some(reason)) => head.latest.state = State::Failed(reason),
-        (_, Some(reason)) => head.latest.last_update = Some(LastUpdate::Failed(reason)),
+        (State::Pending(_), Some(reason)) => head.latest.state = State::Failed(reason.clone()),
+        (_, Some(reason)) => head.latest.last_update = Some(LastUpdate::Failed(reason.clone())),
         (_, None) => {
             head.latest.state = State::Active;
             head.latest.last_update = Some(LastUpdate::Successful);
             head.serving = None;
         }
     }
-    head
 }
 
 impl Control {
@@ -150,15 +182,8 @@ impl Control {
 
     /// Ends what `seen` was in the middle of, unless it was changed or deleted since.
     async fn finish(&self, seen: &FunctionHead, failure: Option<&Reason>) -> Result<()> {
-        let change = |present: Option<&rushlight_store::table::Entry<FunctionHead>>| match present {
-            Some(entry)
-                if entry.value.incarnation == seen.incarnation
-                    && entry.value.latest.generation == seen.latest.generation
-                    && is_unsettled(&entry.value) =>
-            {
-                Ok(end(&entry.value, failure.cloned()))
-            }
-            _ => Err(Superseded),
+        let change = |present: Option<&rushlight_store::table::Entry<FunctionHead>>| {
+            present.and_then(|entry| end(&entry.value, seen, failure)).ok_or(Superseded)
         };
         let entry = match self.functions.update(&self.key(&seen.id), change).await {
             Ok(entry) => entry,
@@ -192,6 +217,7 @@ mod tests {
     use rushlight_model::arn::{FunctionId, Scope};
     use rushlight_model::clock::Timestamp;
     use rushlight_model::function::{Architecture, Code};
+    use rushlight_model::version::PublishedVersion;
 
     use super::*;
 
@@ -222,16 +248,43 @@ mod tests {
             "The operation cannot be performed at this time. The function is currently in the following state: \
              Pending"
         );
-        let active = end(&head, None);
+        let active = ended(&head, None);
         assert!(!is_unsettled(&active) && active.serving().is_active());
         assert_eq!(active.latest.last_update, Some(LastUpdate::Successful));
         assert_ne!(active.latest.revision_id, head.latest.revision_id);
         assert_eq!(active.latest.generation, head.latest.generation);
     }
 
+    fn ended(head: &FunctionHead, failure: Option<Reason>) -> FunctionHead {
+        end(head, head, failure.as_ref()).unwrap()
+    }
+
+    fn version(state: State) -> PublishedVersion {
+        PublishedVersion { row: "r".into(), revision_id: "old".into(), state, package: None }
+    }
+
+    #[test]
+    fn pending_versions_end_with_what_was_seen() {
+        let mut seen = ended(&new_head(), None);
+        seen.versions.insert(1, version(State::Active));
+        seen.versions.insert(2, version(pending()));
+        assert!(is_unsettled(&seen));
+        let mut head = seen.clone();
+        head.versions.insert(3, version(pending()));
+        let after = end(&head, &seen, None).unwrap();
+        assert_eq!(after.versions[&1], version(State::Active));
+        assert_eq!(after.versions[&2].state, State::Active);
+        assert_ne!(after.versions[&2].revision_id, "old");
+        assert_eq!(after.versions[&3], version(pending()), "published since: ends on its own");
+        assert!(end(&after, &seen, None).is_none());
+        let failed = end(&head, &seen, failure().as_ref()).unwrap();
+        assert!(matches!(failed.versions[&2].state, State::Failed(_)));
+        assert!(matches!(failed.latest.last_update, Some(LastUpdate::Successful)));
+    }
+
     #[test]
     fn the_old_configuration_serves_until_the_update_is_through() {
-        let active = end(&new_head(), None);
+        let active = ended(&new_head(), None);
         let mut changed = active.latest.clone();
         changed.description = "new".into();
         let updating = begin_update(&active, changed);
@@ -243,17 +296,17 @@ mod tests {
             "The operation cannot be performed at this time. An update is in progress for resource: \
              arn:aws:lambda:eu-west-1:123456789012:function:f"
         );
-        let updated = end(&updating, None);
+        let updated = ended(&updating, None);
         assert_eq!(updated.serving().description, "new");
         assert!(updated.serving.is_none());
     }
 
     #[test]
     fn a_failed_update_leaves_the_old_configuration_serving_also_for_the_next() {
-        let active = end(&new_head(), None);
+        let active = ended(&new_head(), None);
         let mut changed = active.latest.clone();
         changed.description = "bad".into();
-        let failed = end(&begin_update(&active, changed), failure());
+        let failed = ended(&begin_update(&active, changed), failure());
         assert!(matches!(failed.latest.last_update, Some(LastUpdate::Failed(_))));
         assert_eq!(failed.serving().description, "");
         assert!(check_update(&failed, None).is_ok());
@@ -261,12 +314,12 @@ mod tests {
         changed.description = "good".into();
         let updating = begin_update(&failed, changed);
         assert_eq!(updating.serving().description, "");
-        assert_eq!(end(&updating, None).serving().description, "good");
+        assert_eq!(ended(&updating, None).serving().description, "good");
     }
 
     #[test]
     fn a_failed_creation_cannot_be_updated() {
-        let failed = end(&new_head(), failure());
+        let failed = ended(&new_head(), failure());
         assert!(matches!(failed.latest.state, State::Failed(_)));
         assert!(check_update(&failed, None).is_err());
     }
@@ -275,7 +328,7 @@ mod tests {
     fn an_old_revision_id_is_told_first() {
         let head = new_head();
         assert!(matches!(check_update(&head, Some("stale")), Err(Error::RevisionMismatch)));
-        let active = end(&head, None);
+        let active = ended(&head, None);
         assert!(check_update(&active, Some(&active.latest.revision_id)).is_ok());
     }
 }

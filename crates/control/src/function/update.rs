@@ -6,6 +6,7 @@ use rushlight_api::lambda::types::{
 };
 use rushlight_model::arn::FunctionReference;
 use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
+use rushlight_store::Expect;
 use rushlight_store::table::Entry;
 use tokio::sync::RwLockReadGuard;
 
@@ -17,6 +18,7 @@ use crate::Control;
 use crate::code_signing_config::deployment;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
+use crate::version::publish::{self, Draft};
 
 pub(crate) async fn code(
     control: &Control,
@@ -24,10 +26,10 @@ pub(crate) async fn code(
     input: UpdateFunctionCodeRequest,
 ) -> Result<UpdateFunctionCodeResponse> {
     let reference = name::latest(&context.scope, &input.function_name)?;
-    let refused = [("Publish", input.publish == Some(true)), ("PublishTo", input.publish_to.is_some())];
-    if let Some((member, _)) = refused.iter().find(|(_, given)| *given) {
-        return Err(Error::not_offered(member, "Update the code without it."));
+    if input.publish_to.is_some() {
+        return Err(Error::not_offered("PublishTo", "Update the code without it."));
     }
+    let publish = input.publish == Some(true);
     let revision_id = input.revision_id.as_deref();
     // Looked at before the archive, so that what is refused anyway costs nothing; looked at again when it counts.
     let present = control.functions.get(&control.key(&reference.function)).await?;
@@ -40,11 +42,16 @@ pub(crate) async fn code(
         let latest = change(head)?;
         return Ok(view::configuration(head, &latest, None));
     }
-    let grown = archive.size().saturating_sub(code_size(&head.latest));
+    let published = if publish { archive.size() } else { 0 };
+    let grown = published + archive.size().saturating_sub(code_size(&head.latest));
     let _reserved = control.ledger.reserve(&control.functions, &context.scope, grown).await?;
     let _hold = archive.clone().keep(&control.blobs, &control.ledger).await?;
     let _associating = deployable(control, context, &reference).await?;
-    let updated = commit(control, context, &reference, revision_id, change).await?;
+    let updated = if publish {
+        commit_published(control, context, &reference, revision_id, change).await?
+    } else {
+        commit(control, context, &reference, revision_id, change).await?
+    };
     deployment::note_untrusted(head.code_signing_config_arn.as_deref(), &reference.function.name);
     Ok(updated)
 }
@@ -113,6 +120,39 @@ async fn commit(
     control.settle(&entry.value);
     tracing::info!(function = %reference.arn(), request = %context.request_id, "function.updated");
     Ok(view::configuration(&entry.value, &entry.value.latest, None))
+}
+
+/// As [`commit`], publishing a version of what is new in the same step. The version is Pending until the update is
+/// through.
+async fn commit_published(
+    control: &Control,
+    context: &RequestContext,
+    reference: &FunctionReference,
+    revision_id: Option<&str>,
+    change: impl Fn(&FunctionHead) -> Result<FunctionConfiguration>,
+) -> Result<UpdateFunctionCodeResponse> {
+    let key = control.key(&reference.function);
+    let now = control.clock.now();
+    for _ in 0..publish::ATTEMPTS {
+        let present = control.functions.get(&key).await?;
+        let head = updatable(present.as_ref(), reference, revision_id)?;
+        let latest = FunctionConfiguration { last_modified: now, ..change(head)? };
+        let updating = state::begin_update(head, latest);
+        let draft = Draft::write(control, &updating, None, state::pending()).await?;
+        let (next, version) = draft.name_in(updating);
+        let expect = present.as_ref().map_or(Expect::Absent, |entry| Expect::Revision(entry.revision));
+        match control.functions.put(&key, next, expect).await {
+            Err(error) if error.is_conflict() => draft.discard(control, head).await,
+            result => {
+                let entry = result?;
+                control.settle(&entry.value);
+                tracing::info!(function = %reference.arn(), request = %context.request_id, "function.updated");
+                publish::report(context, reference, &version);
+                return Ok(publish::shown(&entry.value, &version));
+            }
+        }
+    }
+    Err(Error::UpdateInProgress { arn: reference.arn() })
 }
 
 fn updatable<'a>(

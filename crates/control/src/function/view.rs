@@ -6,11 +6,12 @@ use rushlight_model::function::{
     Code, FunctionConfiguration, FunctionHead, LastUpdate, LogFormat, Logging, Reason, State, TracingMode,
     Vpc,
 };
+use rushlight_model::version::Version;
 
 use crate::ledger;
 
 /// A configuration as every operation but ListFunctions shows it. With a qualifier, the ARN carries it.
-pub(super) fn configuration(
+pub(crate) fn configuration(
     head: &FunctionHead,
     configuration: &FunctionConfiguration,
     qualifier: Option<&Qualifier>,
@@ -26,7 +27,7 @@ pub(super) fn configuration(
 }
 
 /// A configuration as ListFunctions shows it: without states and runtime version.
-pub(super) fn listed(
+pub(crate) fn listed(
     head: &FunctionHead,
     configuration: &FunctionConfiguration,
     qualifier: Option<&Qualifier>,
@@ -136,7 +137,14 @@ fn layers(configuration: &FunctionConfiguration) -> Option<Vec<types::Layer>> {
 /// Snapshots are made of published versions only, so `$LATEST` is never optimised.
 fn snap_start(configuration: &FunctionConfiguration) -> types::SnapStartResponse {
     let apply_on = if configuration.snap_start_published_versions { "PublishedVersions" } else { "None" };
-    types::SnapStartResponse { apply_on: Some(apply_on.into()), optimization_status: Some("Off".into()) }
+    let optimized = configuration.snap_start_published_versions
+        && configuration.version != Version::Latest
+        && configuration.is_active();
+    let optimization_status = if optimized { "On" } else { "Off" };
+    types::SnapStartResponse {
+        apply_on: Some(apply_on.into()),
+        optimization_status: Some(optimization_status.into()),
+    }
 }
 
 fn logging(logging: &Logging) -> types::LoggingConfig {

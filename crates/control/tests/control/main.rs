@@ -14,4 +14,5 @@ mod rules;
 mod sequences;
 mod states;
 mod tags;
+mod versions;
 mod world;

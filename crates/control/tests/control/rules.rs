@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::*;
 
-use crate::world::{Answer, World, here, in_scope, new_code, new_description, new_function};
+use crate::world::{Answer, World, in_scope, new_code, new_description, new_function};
 
 #[track_caller]
 fn refused<T: std::fmt::Debug>(answer: Answer<T>, code: &str, message: &str) {
@@ -183,11 +183,6 @@ async fn a_runtime_ends() {
 #[tokio::test]
 async fn what_is_not_offered_is_refused_by_name() {
     let world = World::new().await;
-    let publish = CreateFunctionRequest { publish: Some(true), ..new_function("f") };
-    invalid(
-        world.create(publish).await,
-        "Rushlight does not offer Publish yet. Create the function without it.",
-    );
     let image = CreateFunctionRequest {
         package_type: Some(PackageType::Image),
         code: FunctionCode { image_uri: Some("repository:tag".into()), ..FunctionCode::default() },
@@ -207,14 +202,6 @@ async fn what_is_not_offered_is_refused_by_name() {
              {signing}."
         ),
     );
-    world.created("f").await;
-    let publish = UpdateFunctionCodeRequest { publish: Some(true), ..new_code("f", "2") };
-    invalid(
-        world.update_code(publish).await,
-        "Rushlight does not offer Publish yet. Update the code without it.",
-    );
-    let error = world.control.publish_version(&here(), PublishVersionRequest::default()).await.unwrap_err();
-    assert_eq!(error.status.as_u16(), 501);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use rushlight_model::quota::AccountQuotas;
 use rushlight_model::request_id::RequestId;
 use rushlight_store::table::Table;
 use rushlight_store::table::function::{HEADS, head_key};
+use rushlight_store::table::version::VERSIONS;
 use rushlight_store::{
     Backend, BlobStore, BoxFuture, DataDirectory, Digest, Expect, Observer, PackageStore, Record, Sqlite,
 };
@@ -64,17 +65,23 @@ impl World {
 
     async fn open(directory: TempDir, clock: Clock, quotas: AccountQuotas) -> Self {
         let data = DataDirectory::open(directory.path()).unwrap();
-        let disk =
-            Arc::new(Disk { store: Sqlite::open(&data).unwrap(), _data: data, fault: Mutex::new(None) });
+        let disk = Arc::new(Disk {
+            store: Sqlite::open(&data).unwrap(),
+            _data: data,
+            fault: Mutex::new(None),
+            spared: AtomicUsize::new(0),
+        });
         let store: Arc<dyn Backend> = disk.clone();
         let functions = Table::new(store.clone(), HEADS, 1000);
         let blobs = BlobStore::open(&directory.path().join("blobs")).unwrap();
         let packages = PackageStore::open(&directory.path().join("packages")).unwrap();
         let machine = Arc::new(Machine::default());
         let data_plane = Arc::new(DataPlane::default());
+        let versions_store = store.clone();
         let control = Control::open(Dependencies {
             store,
             functions: functions.clone(),
+            versions: Table::new(versions_store, VERSIONS, 1000),
             blobs: blobs.clone(),
             packages: packages.clone(),
             clock: clock.clone(),
@@ -288,6 +295,7 @@ impl Retire for DataPlane {
     fn retire(&self, function: &FunctionId, retirement: Retirement<'_>) {
         let text = match retirement {
             Retirement::Superseded { generation, .. } => format!("{} serves {generation}", function.name),
+            Retirement::VersionDeleted { version, .. } => format!("{}:{version} is gone", function.name),
             Retirement::Deleted { .. } => format!("{} is gone", function.name),
         };
         self.told.lock().push(text);
@@ -332,6 +340,25 @@ pub(crate) struct Disk {
     _data: DataDirectory,
     /// The next write of a row meets this.
     pub(crate) fault: Mutex<Option<Fault>>,
+    /// So many writes of rows succeed before one meets the fault.
+    spared: AtomicUsize,
+}
+
+impl Disk {
+    /// After `spared` writes of rows the next one meets `fault`.
+    pub(crate) fn fail_after(&self, spared: usize, fault: Fault) {
+        self.spared.store(spared, Ordering::Relaxed);
+        *self.fault.lock() = Some(fault);
+    }
+
+    fn next_fault(&self) -> Option<Fault> {
+        let mut fault = self.fault.lock();
+        if fault.is_some() && self.spared.load(Ordering::Relaxed) > 0 {
+            self.spared.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        fault.take()
+    }
 }
 
 impl Backend for Disk {
@@ -345,7 +372,7 @@ impl Backend for Disk {
         value: Bytes,
         expect: Expect,
     ) -> BoxFuture<'a, rushlight_store::Result<u64>> {
-        let fault = self.fault.lock().take();
+        let fault = self.next_fault();
         Box::pin(async move {
             match fault {
                 None => self.store.put(key, value, expect).await,

@@ -15,11 +15,12 @@ use rushlight_environment::{
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::{Clock, Timestamp};
 use rushlight_model::function::{
-    Architecture, Code, FunctionConfiguration, LogFormat, Logging, State, TracingMode, Version,
+    Architecture, Code, FunctionConfiguration, LogFormat, Logging, State, TracingMode,
 };
 use rushlight_model::invocation::{Invocation, Outcome};
 use rushlight_model::log::{LogEvent, LogSink, LogStream};
 use rushlight_model::request_id::RequestId;
+use rushlight_model::version::Version;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;

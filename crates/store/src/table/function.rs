@@ -1,8 +1,7 @@
 //! The keys of a function.
 //!
 //! ```text
-//! function/<account>/<region>/<name>              the head: latest configuration, numbers of versions, aliases, settings
-//! version/<account>/<region>/<name>/<number>      a published version: written once, real once the head names it
+//! function/<account>/<region>/<name>              the head: latest configuration, versions, aliases, settings
 //! ```
 //! A function is what its head says. Everything that must change together is in the head; it is replaced whole.
 
@@ -10,8 +9,6 @@ use crate::key::segment;
 
 /// The prefix of the table of heads.
 pub const HEADS: &str = "function";
-/// The prefix of the table of published versions.
-pub const VERSIONS: &str = "version";
 
 /// What the keys of one account's functions in one region begin with.
 pub fn scope(account: &str, region: &str) -> String {
@@ -23,22 +20,9 @@ pub fn head_key(account: &str, region: &str, name: &str) -> String {
     format!("{}{}", scope(account, region), segment(name))
 }
 
-/// The key of a published version, relative to [`VERSIONS`]. Numbers are padded so that keys sort as numbers do.
-pub fn version_key(account: &str, region: &str, name: &str, version: u64) -> String {
-    format!("{}/{version:020}", head_key(account, region, name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_sort_by_number_and_stay_within_their_function() {
-        let key = |name, version| version_key("000000000000", "eu-west-1", name, version);
-        assert!(key("f", 2) < key("f", 10));
-        assert!(key("f", u64::MAX) < key("f-2", 1) || key("f-2", 1) < key("f", 1));
-        assert!(key("f", 1).starts_with(&format!("{}/", head_key("000000000000", "eu-west-1", "f"))));
-    }
 
     #[test]
     fn a_scope_covers_one_region_of_one_account() {

@@ -7,6 +7,7 @@ mod cache;
 pub mod capacity_provider;
 pub mod code_signing_config;
 pub mod function;
+pub mod version;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,84 @@
+//! Every operation that the control plane offers, a line each. What is not listed answers that it is not offered.
+//!
+//! A change is carried out to its end, also when its caller hangs up: see `Control::to_the_end`.
+
+use rushlight_api::lambda::service::LambdaService;
+use rushlight_api::lambda::types::*;
+
+use crate::context::RequestContext;
+use crate::function::{create, delete, get, list, update};
+use crate::service::{Answer, Control};
+use crate::{account, alias, capacity_provider, code_signing_config, tags, version};
+
+macro_rules! operations {
+    (
+        reads { $($read:ident($read_input:ty) -> $read_output:ty = $read_by:path;)* }
+        changes { $($change:ident($change_input:ty) -> $change_output:ty = $change_by:path;)* }
+    ) => {
+        impl LambdaService for Control {
+            type Context = RequestContext;
+
+            $(async fn $read(&self, context: &RequestContext, input: $read_input) -> Answer<$read_output> {
+                Ok($read_by(self, context, input).await?)
+            })*
+
+            $(async fn $change(&self, context: &RequestContext, input: $change_input) -> Answer<$change_output> {
+                let (control, context) = (self.clone(), context.clone());
+                self.to_the_end(async move { $change_by(&control, &context, input).await }).await
+            })*
+        }
+    };
+}
+
+operations! {
+    reads {
+        get_capacity_provider(GetCapacityProviderRequest) -> GetCapacityProviderResponse = capacity_provider::get;
+        list_capacity_providers(ListCapacityProvidersRequest) -> ListCapacityProvidersResponse
+            = capacity_provider::list;
+        get_account_settings(GetAccountSettingsRequest) -> GetAccountSettingsResponse = account::settings;
+        get_alias(GetAliasRequest) -> GetAliasResponse = alias::get;
+        get_code_signing_config(GetCodeSigningConfigRequest) -> GetCodeSigningConfigResponse = code_signing_config::get;
+        get_function(GetFunctionRequest) -> GetFunctionResponse = get::get;
+        get_function_code_signing_config(GetFunctionCodeSigningConfigRequest) -> GetFunctionCodeSigningConfigResponse
+            = code_signing_config::function::get;
+        get_function_configuration(GetFunctionConfigurationRequest) -> GetFunctionConfigurationResponse
+            = get::get_configuration;
+        list_aliases(ListAliasesRequest) -> ListAliasesResponse = alias::list;
+        list_code_signing_configs(ListCodeSigningConfigsRequest) -> ListCodeSigningConfigsResponse = code_signing_config::list;
+        list_functions(ListFunctionsRequest) -> ListFunctionsResponse = list::list;
+        list_functions_by_code_signing_config(ListFunctionsByCodeSigningConfigRequest) -> ListFunctionsByCodeSigningConfigResponse
+            = code_signing_config::function::list;
+        list_tags(ListTagsRequest) -> ListTagsResponse = tags::list;
+        list_versions_by_function(ListVersionsByFunctionRequest) -> ListVersionsByFunctionResponse
+            = version::list::list;
+    }
+    changes {
+        create_capacity_provider(CreateCapacityProviderRequest) -> CreateCapacityProviderResponse
+            = capacity_provider::create;
+        update_capacity_provider(UpdateCapacityProviderRequest) -> UpdateCapacityProviderResponse
+            = capacity_provider::update;
+        delete_capacity_provider(DeleteCapacityProviderRequest) -> DeleteCapacityProviderResponse
+            = capacity_provider::delete;
+        create_alias(CreateAliasRequest) -> CreateAliasResponse = alias::create;
+        create_code_signing_config(CreateCodeSigningConfigRequest) -> CreateCodeSigningConfigResponse
+            = code_signing_config::create;
+        create_function(CreateFunctionRequest) -> CreateFunctionResponse = create::create;
+        delete_alias(DeleteAliasRequest) -> DeleteAliasResponse = alias::delete;
+        delete_code_signing_config(DeleteCodeSigningConfigRequest) -> DeleteCodeSigningConfigResponse
+            = code_signing_config::delete;
+        delete_function(DeleteFunctionRequest) -> DeleteFunctionResponse = delete::delete;
+        delete_function_code_signing_config(DeleteFunctionCodeSigningConfigRequest) -> DeleteFunctionCodeSigningConfigResponse
+            = code_signing_config::function::delete;
+        publish_version(PublishVersionRequest) -> PublishVersionResponse = version::publish::publish;
+        put_function_code_signing_config(PutFunctionCodeSigningConfigRequest) -> PutFunctionCodeSigningConfigResponse
+            = code_signing_config::function::put;
+        tag_resource(TagResourceRequest) -> TagResourceResponse = tags::tag;
+        untag_resource(UntagResourceRequest) -> UntagResourceResponse = tags::untag;
+        update_alias(UpdateAliasRequest) -> UpdateAliasResponse = alias::update;
+        update_code_signing_config(UpdateCodeSigningConfigRequest) -> UpdateCodeSigningConfigResponse
+            = code_signing_config::update;
+        update_function_code(UpdateFunctionCodeRequest) -> UpdateFunctionCodeResponse = update::code;
+        update_function_configuration(UpdateFunctionConfigurationRequest) -> UpdateFunctionConfigurationResponse
+            = update::configuration;
+    }
+}
