@@ -36,8 +36,12 @@ impl Status {
     pub(super) fn of(services: &[ServiceOperations], code: &[String], gateway: &[String]) -> Self {
         let mut built = BTreeSet::new();
         for service in services {
-            let methods: BTreeSet<&str> =
-                code.iter().flat_map(|text| implemented(text, &service.trait_name)).collect();
+            let methods: BTreeSet<&str> = code
+                .iter()
+                .flat_map(|text| {
+                    implemented(text, &service.trait_name).chain(tabled(text, &service.trait_name))
+                })
+                .collect();
             let is_built = |name: &&String| {
                 let method = method_name(name);
                 let decoded = format!("decode::{method}_request(");
@@ -74,6 +78,16 @@ fn implemented<'t>(text: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     })
 }
 
+/// The methods that a table `operations! { … }` lists, a line each, for the trait that its macro implements.
+fn tabled<'t>(text: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
+    let here = text.contains(&format!("impl {name} for "));
+    let table = text.lines().skip_while(|line| *line != "operations! {").take_while(|line| *line != "}");
+    table.filter(move |_| here).filter_map(|line| {
+        let (method, rest) = line.strip_prefix("        ")?.split_once('(')?;
+        rest.contains(") -> ").then_some(method).filter(|method| !method.starts_with(' '))
+    })
+}
+
 fn refused_parts(text: &str) -> Vec<String> {
     // The expression is a constant that the tests run.
     let Ok(expression) = Regex::new(r#"not_implemented\(\s*"([^"]+)"\s*,?\s*\)"#) else { return Vec::new() };
@@ -83,6 +97,15 @@ fn refused_parts(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn methods_may_stand_in_a_table() {
+        let text = "macro_rules! operations {\n    () => {\n        impl LambdaService for Control {}\n    };\n}\n\n\
+                    operations! {\n    reads {\n        get_alias(GetAliasRequest) -> GetAliasResponse = alias::get;\n\
+                    \x20       list_long(ListLongRequest) -> ListLongResponse\n            = long::list;\n    }\n}\n";
+        assert_eq!(tabled(text, "LambdaService").collect::<Vec<_>>(), ["get_alias", "list_long"]);
+        assert_eq!(tabled(text, "LogsService").count(), 0);
+    }
 
     #[test]
     fn methods_are_those_of_the_implementation() {
