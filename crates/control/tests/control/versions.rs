@@ -7,6 +7,7 @@ use rushlight_api::lambda::types::*;
 use rushlight_store::Backend;
 use rushlight_store::Digest;
 use rushlight_store::table::version::VERSIONS;
+use tokio::task::JoinSet;
 
 use crate::world::{Answer, Fault, World, here, new_code, new_description, new_function, package};
 
@@ -97,18 +98,16 @@ async fn numbers_are_never_given_twice() {
 async fn publishers_at_a_time_get_one_version_of_one_content() {
     let world = World::new().await;
     world.created("f").await;
-    let publishers = (0..16).map(|_| {
+    let mut publishers = JoinSet::new();
+    for _ in 0..16 {
         let control = world.control.clone();
-        tokio::spawn(async move {
+        publishers.spawn(async move {
             let input =
                 PublishVersionRequest { function_name: "f".into(), ..PublishVersionRequest::default() };
             control.publish_version(&here(), input).await.unwrap()
-        })
-    });
-    let mut published = Vec::new();
-    for publisher in publishers.collect::<Vec<_>>() {
-        published.push(publisher.await.unwrap());
+        });
     }
+    let published = publishers.join_all().await;
     let versions: BTreeSet<_> = published.iter().map(|version| version.version.clone()).collect();
     assert_eq!(versions, BTreeSet::from([Some("1".to_owned())]));
     assert_eq!(rows(&world).await, 1, "lost races leave no rows");
@@ -181,9 +180,10 @@ async fn of_two_updates_that_saw_the_same_alias_one_wins() {
     let world = World::new().await;
     world.created("f").await;
     let seen = alias(&world, "live", "$LATEST").await.unwrap().revision_id;
-    let updates = (0..8).map(|number| {
+    let mut updates = JoinSet::new();
+    for number in 0..8 {
         let (control, revision_id) = (world.control.clone(), seen.clone());
-        tokio::spawn(async move {
+        updates.spawn(async move {
             let input = UpdateAliasRequest {
                 function_name: "f".into(),
                 name: "live".into(),
@@ -192,11 +192,11 @@ async fn of_two_updates_that_saw_the_same_alias_one_wins() {
                 ..UpdateAliasRequest::default()
             };
             control.update_alias(&here(), input).await.map_err(|error| error.code)
-        })
-    });
+        });
+    }
     let mut won = 0;
-    for update in updates.collect::<Vec<_>>() {
-        match update.await.unwrap() {
+    for update in updates.join_all().await {
+        match update {
             Ok(_) => won += 1,
             Err(code) => assert_eq!(code, "PreconditionFailedException"),
         }
