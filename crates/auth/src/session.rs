@@ -29,7 +29,7 @@ pub struct SessionKey(Hmac<Sha256>);
 pub struct RoleSession {
     /// Account of the role.
     pub account: String,
-    /// The role's name, without path.
+    /// The role's name, with its path in front if it has one: `worker`, `service-role/worker`.
     pub role: String,
     /// Name of the session; Lambda uses the function's name.
     pub session: String,
@@ -148,6 +148,16 @@ mod tests {
         assert_eq!(identity.principal.arn(), "arn:aws:sts::123456789012:assumed-role/worker/resize");
         assert_eq!(identity.session.as_ref().unwrap().expires_at, 1000);
         assert_ne!(key.issue(&session()).unwrap().access_key_id, issued.access_key_id);
+    }
+
+    #[test]
+    fn a_session_knows_the_path_of_its_role() {
+        let key = SessionKey::new(&[7; 32]);
+        let issued = key.issue(&RoleSession { role: "service-role/worker".into(), ..session() }).unwrap();
+        let identity = key.identity(&issued.access_key_id, &issued.session_token.unwrap()).unwrap();
+        assert_eq!(identity.principal.arn(), "arn:aws:sts::123456789012:assumed-role/worker/resize");
+        let role = "arn:aws:iam::123456789012:role/service-role/worker";
+        assert_eq!(identity.principal.entity_arn(), Some(role));
     }
 
     #[test]
