@@ -1,10 +1,11 @@
-//! The entry for fuzzing: any bytes, taken as a request.
+//! The entries for fuzzing: any bytes, taken as a request or as a policy.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::credentials::{Profile, SecretAccessKey};
+use crate::policy::{Context, Decision, Document, Kind, Policies, Request, evaluate, key};
 use crate::principal::Principal;
 use crate::sigv4::{Accept, Identity, RequestView, Session, Verifier, claimed_credential};
 
@@ -49,4 +50,31 @@ fn identity(access_key_id: &str, session_token: Option<&str>) -> Option<Arc<Iden
             principal: Principal::root("123456789012"),
         })
     })
+}
+
+/// Reads `data` as policies of every kind, and decides a request by them. Must not panic, whatever the bytes.
+#[doc(hidden)]
+pub fn fuzz_policy(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let document = |kind| Document::parse(&text, kind).map_err(|error| error.to_string()).ok();
+    let identity: Vec<Document> = document(Kind::Identity).into_iter().collect();
+    let mut context = Context::new();
+    context
+        .insert_time(1_440_938_160)
+        .insert(key::SOURCE_ARN, "arn:aws:s3:::bucket")
+        .insert(key::TAG_KEYS, "");
+    let resource = "arn:aws:lambda:eu-west-1:123456789012:function:f";
+    for principal in
+        [Principal::user("123456789012", "ana", "AIDA"), Principal::service("", "s3.amazonaws.com")]
+    {
+        let request = Request::new(&principal, "lambda:InvokeFunction", resource, &context);
+        for kind in [Kind::Resource, Kind::Trust] {
+            let (resource, boundary) = (document(kind), identity.first());
+            let policies =
+                Policies { identity: &identity, boundary, resource: resource.as_ref(), session: &identity };
+            if let Decision::Deny(denial) = evaluate(&request, &policies) {
+                let _ = denial.message(&request);
+            }
+        }
+    }
 }

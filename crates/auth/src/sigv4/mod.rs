@@ -29,6 +29,7 @@ pub use claim::{Claim, claimed_credential};
 pub use key::{CredentialLookup, Identity, Session};
 pub use payload::{BodyHash, BodyHasher};
 pub use rejection::Rejection;
+pub(crate) use rejection::echo;
 pub use request::RequestView;
 pub use rules::{Accept, SigningRules};
 pub use scope::Credential;

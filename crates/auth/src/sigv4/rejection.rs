@@ -181,7 +181,7 @@ pub(super) fn authorization_hash(header: &[u8]) -> String {
 }
 
 /// What of a caller's text is repeated to it: enough to recognise it by, without control characters.
-pub(super) fn echo(text: &str) -> String {
+pub(crate) fn echo(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(256).collect()
 }
 
