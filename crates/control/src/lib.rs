@@ -30,6 +30,8 @@ mod garbage;
 mod ledger;
 mod operations;
 mod page;
+mod recursion;
+mod runtime_management;
 mod service;
 mod tags;
 mod users;

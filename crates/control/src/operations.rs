@@ -8,7 +8,9 @@ use rushlight_api::lambda::types::*;
 use crate::context::RequestContext;
 use crate::function::{create, delete, get, list, update};
 use crate::service::{Answer, Control};
-use crate::{account, alias, capacity_provider, code_signing_config, tags, version};
+use crate::{
+    account, alias, capacity_provider, code_signing_config, recursion, runtime_management, tags, version,
+};
 
 macro_rules! operations {
     (
@@ -43,6 +45,10 @@ operations! {
             = code_signing_config::function::get;
         get_function_configuration(GetFunctionConfigurationRequest) -> GetFunctionConfigurationResponse
             = get::get_configuration;
+        get_function_recursion_config(GetFunctionRecursionConfigRequest) -> GetFunctionRecursionConfigResponse
+            = recursion::get;
+        get_runtime_management_config(GetRuntimeManagementConfigRequest) -> GetRuntimeManagementConfigResponse
+            = runtime_management::get;
         list_aliases(ListAliasesRequest) -> ListAliasesResponse = alias::list;
         list_code_signing_configs(ListCodeSigningConfigsRequest) -> ListCodeSigningConfigsResponse = code_signing_config::list;
         list_functions(ListFunctionsRequest) -> ListFunctionsResponse = list::list;
@@ -72,6 +78,10 @@ operations! {
         publish_version(PublishVersionRequest) -> PublishVersionResponse = version::publish::publish;
         put_function_code_signing_config(PutFunctionCodeSigningConfigRequest) -> PutFunctionCodeSigningConfigResponse
             = code_signing_config::function::put;
+        put_function_recursion_config(PutFunctionRecursionConfigRequest) -> PutFunctionRecursionConfigResponse
+            = recursion::put;
+        put_runtime_management_config(PutRuntimeManagementConfigRequest) -> PutRuntimeManagementConfigResponse
+            = runtime_management::put;
         tag_resource(TagResourceRequest) -> TagResourceResponse = tags::tag;
         untag_resource(UntagResourceRequest) -> UntagResourceResponse = tags::untag;
         update_alias(UpdateAliasRequest) -> UpdateAliasResponse = alias::update;

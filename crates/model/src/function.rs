@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::alias::Alias;
 use crate::arn::{FunctionId, Qualifier};
 use crate::clock::Timestamp;
+use crate::recursion::RecursiveLoop;
+use crate::runtime_management::RuntimeUpdates;
 use crate::version::{Package, PublishedVersion, Version};
 
 /// Everything mutable about one function in one row, changed by compare-and-set: so every change of a function is
@@ -38,6 +40,12 @@ pub struct FunctionHead {
     /// ARN of the code signing configuration that deployments are held against.
     #[serde(default)]
     pub code_signing_config_arn: Option<String>,
+    /// What happens when the function is found to call itself in a loop.
+    #[serde(default)]
+    pub recursive_loop: RecursiveLoop,
+    /// When versions get another runtime, by qualifier; what is not listed gets it automatically.
+    #[serde(default)]
+    pub runtime_updates: BTreeMap<String, RuntimeUpdates>,
 }
 
 impl FunctionHead {
@@ -55,11 +63,29 @@ impl FunctionHead {
             reserved_concurrency: None,
             tags: BTreeMap::new(),
             code_signing_config_arn: None,
+            recursive_loop: RecursiveLoop::default(),
+            runtime_updates: BTreeMap::new(),
         }
     }
 
     /// Removes what is set for a version or alias that is going away.
-    pub fn forget_qualifier(&mut self, _qualifier: &str) {}
+    pub fn forget_qualifier(&mut self, qualifier: &str) {
+        self.runtime_updates.remove(qualifier);
+    }
+
+    /// When a version gets another runtime.
+    #[must_use]
+    pub fn runtime_updates(&self, version: Version) -> RuntimeUpdates {
+        self.runtime_updates.get(&version.to_string()).cloned().unwrap_or_default()
+    }
+
+    /// Sets when a version gets another runtime.
+    pub fn set_runtime_updates(&mut self, version: Version, updates: RuntimeUpdates) {
+        match updates {
+            RuntimeUpdates::Auto => self.runtime_updates.remove(&version.to_string()),
+            updates => self.runtime_updates.insert(version.to_string(), updates),
+        };
+    }
 
     /// The version that a qualifier names, if it exists; of an alias, the one it points to first of all.
     #[must_use]

@@ -14,6 +14,8 @@ pub mod function;
 pub mod invocation;
 pub mod log;
 pub mod quota;
+pub mod recursion;
 pub mod request_id;
+pub mod runtime_management;
 pub mod trace;
 pub mod version;

@@ -11,6 +11,7 @@ mod races;
 mod removal;
 mod restarts;
 mod rules;
+mod runtime_management;
 mod sequences;
 mod states;
 mod tags;

@@ -1,0 +1,88 @@
+//! PutRuntimeManagementConfig and GetRuntimeManagementConfig, of one version each.
+//!
+//! Rushlight has one version of each runtime, the interpreter that is on the machine, so there is nothing that a mode
+//! could hold back: what is asked for is kept and shown. A runtime version of AWS' that is pinned by its ARN is taken,
+//! so that a deployment made for AWS goes through; `RuntimeVersionConfig` goes on saying what the function runs with.
+
+use rushlight_api::lambda::types;
+use rushlight_api::lambda::types::{
+    GetRuntimeManagementConfigRequest, GetRuntimeManagementConfigResponse, PutRuntimeManagementConfigRequest,
+    PutRuntimeManagementConfigResponse,
+};
+use rushlight_model::arn::{FunctionReference, Qualifier};
+use rushlight_model::function::FunctionHead;
+use rushlight_model::runtime_management::RuntimeUpdates;
+use rushlight_model::version::Version;
+
+use crate::Control;
+use crate::context::RequestContext;
+use crate::error::{Error, Result};
+
+pub(crate) async fn put(
+    control: &Control,
+    context: &RequestContext,
+    input: PutRuntimeManagementConfigRequest,
+) -> Result<PutRuntimeManagementConfigResponse> {
+    let reference = reference(context, &input.function_name, input.qualifier.as_deref())?;
+    let updates = match (&input.update_runtime_on, input.runtime_version_arn) {
+        (types::UpdateRuntimeOn::Manual, Some(arn)) => RuntimeUpdates::Manual(arn),
+        (types::UpdateRuntimeOn::Manual, None) => {
+            return Err(Error::invalid("RuntimeVersionArn is required when UpdateRuntimeOn is Manual."));
+        }
+        (types::UpdateRuntimeOn::FunctionUpdate, _) => RuntimeUpdates::FunctionUpdate,
+        _ => RuntimeUpdates::Auto,
+    };
+    control
+        .functions
+        .update(&control.key(&reference.function), |present| {
+            let head = present.map(|entry| entry.value.as_ref());
+            let version = version(head, &reference)?;
+            let mut head = head.cloned().ok_or_else(|| not_found(&reference))?;
+            head.set_runtime_updates(version, updates.clone());
+            Ok::<_, Error>(head)
+        })
+        .await?;
+    tracing::info!(function = %reference.arn(), update_runtime_on = updates.as_str(), request = %context.request_id,
+        "runtime_management.set");
+    Ok(PutRuntimeManagementConfigResponse {
+        update_runtime_on: updates.as_str().into(),
+        function_arn: reference.arn(),
+        runtime_version_arn: updates.runtime_version_arn().map(str::to_owned),
+    })
+}
+
+pub(crate) async fn get(
+    control: &Control,
+    context: &RequestContext,
+    input: GetRuntimeManagementConfigRequest,
+) -> Result<GetRuntimeManagementConfigResponse> {
+    let reference = reference(context, &input.function_name, input.qualifier.as_deref())?;
+    let entry = control.functions.get(&control.key(&reference.function)).await?;
+    let head = entry.ok_or_else(|| not_found(&reference))?.value;
+    let updates = head.runtime_updates(version(Some(&head), &reference)?);
+    Ok(GetRuntimeManagementConfigResponse {
+        update_runtime_on: Some(updates.as_str().into()),
+        function_arn: Some(reference.arn()),
+        runtime_version_arn: updates.runtime_version_arn().map(str::to_owned),
+    })
+}
+
+/// Modes belong to versions: an alias has none.
+fn reference(context: &RequestContext, name: &str, qualifier: Option<&str>) -> Result<FunctionReference> {
+    let reference = FunctionReference::parse(&context.scope, name, qualifier)?;
+    match &reference.qualifier {
+        Some(Qualifier::Alias(_)) => Err(Error::invalid(format!(
+            "The provided function name {} is invalid. Aliases are not allowed.",
+            reference.arn()
+        ))),
+        _ => Ok(reference),
+    }
+}
+
+fn version(head: Option<&FunctionHead>, reference: &FunctionReference) -> Result<Version> {
+    head.and_then(|head| head.version(reference.qualifier.as_ref())).ok_or_else(|| not_found(reference))
+}
+
+fn not_found(reference: &FunctionReference) -> Error {
+    Error::FunctionNotFound { arn: reference.arn() }
+}
