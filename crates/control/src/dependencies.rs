@@ -132,23 +132,50 @@ pub trait Retire: Send + Sync {
     fn in_use(&self, package: &Digest) -> bool;
 }
 
-/// Why an object could not be fetched, in the terms of S3.
+/// Which object is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectRequest<'a> {
+    /// Region of the function or layer that the object is for.
+    pub region: &'a str,
+    /// The bucket's name.
+    pub bucket: &'a str,
+    /// The object's key.
+    pub key: &'a str,
+    /// The version; the present one if there is none.
+    pub version: Option<&'a str>,
+    /// The largest size of use, in bytes.
+    pub limit: u64,
+}
+
+/// An object.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// All of it.
+    pub bytes: Bytes,
+    /// The version that was read; none where the bucket keeps no versions.
+    pub version: Option<String>,
+}
+
+/// Why an object could not be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectError {
-    /// E.g. `NoSuchKey`.
-    pub code: String,
-    /// E.g. `The specified key does not exist.`
-    pub message: String,
+pub enum ObjectError {
+    /// The service says why, in the terms of S3.
+    Refused {
+        /// E.g. `NoSuchKey`.
+        code: String,
+        /// E.g. `The specified key does not exist.`
+        message: String,
+        /// Whether it calls it its own failure: HTTP status 500 and above.
+        by_failure: bool,
+    },
+    /// It has more bytes than are of use.
+    TooLarge,
+    /// The service did not answer: one sentence that names it.
+    Unavailable(String),
 }
 
 /// Fetches archives from an S3-style service.
 pub trait Objects: Send + Sync {
-    /// The whole object. `limit` is the largest size of use; a larger object may be refused early.
-    fn get<'a>(
-        &'a self,
-        bucket: &'a str,
-        key: &'a str,
-        version: Option<&'a str>,
-        limit: u64,
-    ) -> BoxFuture<'a, Result<Bytes, ObjectError>>;
+    /// The whole object.
+    fn get<'a>(&'a self, request: ObjectRequest<'a>) -> BoxFuture<'a, Result<Object, ObjectError>>;
 }

@@ -7,7 +7,8 @@ use rushlight_store::table::UpdateError;
 
 use crate::code::CodeError;
 
-/// An operation that did not happen. All but [`Error::Store`], [`Error::Unpack`], [`Error::VersionLost`] and
+/// An operation that did not happen. All but [`Error::ObjectService`], [`Error::Store`], [`Error::Unpack`],
+/// [`Error::VersionLost`] and
 /// [`Error::Closing`] are the caller's doing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -136,6 +137,9 @@ pub enum Error {
         /// The bare name.
         function: String,
     },
+    /// The service that objects are fetched from failed or cannot be reached.
+    #[error("{0}")]
+    ObjectService(String),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] rushlight_store::Error),
@@ -166,6 +170,11 @@ impl Error {
         format!(
             "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
         )
+    }
+
+    /// Images have no code signing.
+    pub(crate) fn signed_image() -> Self {
+        Self::invalid("Code signing is not supported for functions created with container images.")
     }
 
     /// A member of the request that AWS has and Rushlight does not. Ignoring it would deploy something else than what
@@ -240,6 +249,10 @@ impl From<Error> for rushlight_api::Error {
             Error::NoCodeSigningConfig { .. } => errors::resource_not_found_exception(message).without_type(),
             Error::CapacityProviderLimit => errors::capacity_provider_limit_exceeded_exception(message),
             Error::CodeVerificationFailed { .. } => errors::code_verification_failed_exception(message),
+            Error::ObjectService(_) => {
+                tracing::warn!(error = %message, "control.object_service_failed");
+                errors::service_exception(message)
+            }
             Error::Store(_) | Error::Unpack(_) | Error::VersionLost { .. } => {
                 tracing::error!(error = %chain(&error), "control.failed");
                 errors::service_exception("Rushlight could not carry out the operation; its log says why.")

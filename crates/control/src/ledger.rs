@@ -16,6 +16,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rushlight_model::arn::Scope;
 use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
+use rushlight_model::version::Package;
 use rushlight_store::table::Table;
 use rushlight_store::table::function::HEADS;
 use rushlight_store::{Backend, Digest, Observer};
@@ -53,7 +54,7 @@ impl Share {
     fn of(head: &FunctionHead) -> Self {
         let latest = [Some(&head.latest), head.serving.as_deref()].into_iter().flatten().filter_map(archive);
         let published = head.versions.values().filter_map(|version| version.package.as_ref());
-        let published_bytes = published.clone().map(|package| package.size).sum::<u64>();
+        let published_bytes = published.clone().map(Package::stored_bytes).sum::<u64>();
         let published = published.filter_map(|package| Some((package.sha256.parse().ok()?, package.size)));
         let mut archives: Vec<(Digest, u64)> = latest.chain(published).collect();
         archives.sort_unstable();
@@ -82,8 +83,9 @@ pub(crate) fn archive(configuration: &FunctionConfiguration) -> Option<(Digest, 
     }
 }
 
-fn code_bytes(configuration: &FunctionConfiguration) -> u64 {
-    archive(configuration).map_or(0, |(_, size)| size)
+/// What a configuration's code takes of the account's code storage, in bytes.
+pub(crate) fn code_bytes(configuration: &FunctionConfiguration) -> u64 {
+    configuration.package().map_or(0, |package| package.stored_bytes())
 }
 
 #[derive(Debug, Default)]

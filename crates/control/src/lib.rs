@@ -28,6 +28,7 @@ mod error;
 mod function;
 mod garbage;
 mod ledger;
+mod object;
 mod operations;
 mod page;
 mod recursion;
@@ -39,7 +40,8 @@ mod version;
 
 pub use context::RequestContext;
 pub use dependencies::{
-    CodeUrl, CodeUrls, Dependencies, ObjectError, Objects, Retire, Retirement, RuntimeVersion, Runtimes,
+    CodeUrl, CodeUrls, Dependencies, Object, ObjectError, ObjectRequest, Objects, Retire, Retirement,
+    RuntimeVersion, Runtimes,
 };
 pub use error::{Error, Result, request_too_large};
 pub use service::Control;

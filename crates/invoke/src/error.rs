@@ -34,7 +34,7 @@ pub enum Error {
     #[error("cannot make the code of the function ready: {0}")]
     Code(String),
     /// Packages of this kind cannot be run yet.
-    #[error("functions of package type Image cannot be invoked yet")]
+    #[error("Rushlight does not run container images yet. Deploy the code as a zip archive to invoke it.")]
     ImageNotOffered,
     /// The store failed.
     #[error(transparent)]

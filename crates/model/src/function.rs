@@ -144,6 +144,9 @@ pub struct FunctionConfiguration {
     /// ARN of the customer's key for the archive, echoed.
     #[serde(default)]
     pub source_kms_key_arn: Option<String>,
+    /// The object that the archive was read from, if the owner keeps it there instead of leaving it to the service.
+    #[serde(default)]
+    pub referenced_object: Option<ReferencedObject>,
     /// ARN of the dead-letter queue or topic.
     pub dead_letter_target_arn: Option<String>,
     /// Network configuration, echoed.
@@ -169,7 +172,11 @@ impl FunctionConfiguration {
     #[must_use]
     pub fn package(&self) -> Option<Package> {
         match &self.code {
-            Code::Zip { sha256, size, .. } => Some(Package { sha256: sha256.clone(), size: *size }),
+            Code::Zip { sha256, size, .. } => Some(Package {
+                sha256: sha256.clone(),
+                size: *size,
+                referenced: self.referenced_object.is_some(),
+            }),
             Code::Image { .. } => None,
         }
     }
@@ -208,6 +215,9 @@ pub enum Code {
     Image {
         /// The reference as given.
         uri: String,
+        /// The reference with the image's digest, as far as it is known.
+        #[serde(default)]
+        resolved_uri: Option<String>,
         /// Entry point, command and working directory that override the image's.
         entry_point: Option<Vec<String>>,
         /// See `entry_point`.
@@ -215,6 +225,17 @@ pub enum Code {
         /// See `entry_point`.
         working_directory: Option<String>,
     },
+}
+
+/// A version of an object in a bucket of the owner's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferencedObject {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
+    /// The version.
+    pub version: String,
 }
 
 /// Processor architecture.

@@ -55,6 +55,17 @@ pub struct Package {
     pub sha256: String,
     /// Bytes of the archive.
     pub size: u64,
+    /// Whether it stays in a bucket of the owner's, and so takes nothing of the account's code storage.
+    #[serde(default)]
+    pub referenced: bool,
+}
+
+impl Package {
+    /// What it takes of the account's code storage, in bytes.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        if self.referenced { 0 } else { self.size }
+    }
 }
 
 /// The row of a published version: written once, real once a head names it.

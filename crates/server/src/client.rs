@@ -2,19 +2,28 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::rt::TokioIo;
+use http::{Method, Request, Uri};
+use http_body_util::Full;
 use rushlight_auth::AccessKey;
 use rushlight_auth::sigv4::{BodyHash, Payload, Signer, sign_request};
 use rushlight_model::clock::Clock;
 
 use crate::config::default_data_dir;
-use crate::keys::{CREDENTIALS_FILE, read_profile};
+pub use crate::http_client::Answer;
+use crate::http_client::{HttpClient, HttpError, Patience};
+use crate::keys::{CREDENTIALS_FILE, environment_key, read_profile};
+
+/// Functions may take a quarter of an hour to answer.
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(10),
+    answer: Duration::from_mins(20),
+    piece: Duration::from_mins(1),
+};
 
 /// What every client command takes.
 #[derive(Debug, Clone, Args)]
@@ -36,21 +45,11 @@ pub struct ClientFlags {
     pub json: bool,
 }
 
-/// An answer of the server.
-#[derive(Debug)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: StatusCode,
-    /// All headers.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
-}
-
 /// Signs and sends requests.
 #[derive(Debug)]
 pub struct Client {
-    endpoint: Uri,
+    endpoint: String,
+    http: HttpClient,
     region: String,
     key: AccessKey,
 }
@@ -63,10 +62,8 @@ impl Client {
     pub fn new(flags: &ClientFlags) -> anyhow::Result<Self> {
         let endpoint: Uri =
             flags.endpoint.parse().with_context(|| format!("'{}' is not a URL", flags.endpoint))?;
-        if endpoint.scheme_str() != Some("http") || endpoint.host().is_none() {
-            bail!("--endpoint {}: only http://HOST:PORT is understood here", flags.endpoint);
-        }
-        let key = match key_from_environment() {
+        let http = HttpClient::new(&endpoint, PATIENCE).context("--endpoint")?;
+        let key = match environment_key() {
             Some(key) => key,
             None => {
                 let directory = flags.data_dir.clone().map_or_else(default_data_dir, Ok)?;
@@ -79,7 +76,7 @@ impl Client {
                 })?
             }
         };
-        Ok(Self { endpoint, region: flags.region.clone(), key })
+        Ok(Self { endpoint: flags.endpoint.clone(), http, region: flags.region.clone(), key })
     }
 
     /// Sends one request and reads the whole answer, whatever its status.
@@ -94,8 +91,8 @@ impl Client {
         headers: &[(&'static str, &str)],
         body: Bytes,
     ) -> anyhow::Result<Answer> {
-        let authority = self.endpoint.authority().map(http::uri::Authority::as_str).unwrap_or_default();
-        let mut request = Request::builder().method(method).uri(path_and_query).header("host", authority);
+        let mut request =
+            Request::builder().method(method).uri(path_and_query).header("host", self.http.authority());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -107,33 +104,14 @@ impl Client {
             now: Clock::real().now().as_seconds(),
         };
         sign_request(&signer, &mut parts, Payload::Hash(BodyHash::of(&body)))?;
-        self.exchange(Request::from_parts(parts, Full::new(body)), authority).await
-    }
-
-    async fn exchange(&self, request: Request<Full<Bytes>>, authority: &str) -> anyhow::Result<Answer> {
-        let host = self.endpoint.host().unwrap_or_default().trim_matches(['[', ']']);
-        let port = self.endpoint.port_u16().unwrap_or(80);
-        let stream = tokio::net::TcpStream::connect((host, port)).await.with_context(|| {
-            format!("no server answers at http://{authority}; start one with 'rushlight serve' or name it with --endpoint")
-        })?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let exchange = async {
-            let (parts, body) = sender.send_request(request).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
-            anyhow::Ok(Answer { status: parts.status, headers: parts.headers, body })
-        };
-        tokio::pin!(connection);
-        tokio::pin!(exchange);
-        let mut open = true;
-        loop {
-            tokio::select! {
-                answer = &mut exchange => return answer,
-                ended = &mut connection, if open => {
-                    ended?;
-                    open = false;
-                }
-            }
-        }
+        let answer = self.http.exchange(Request::from_parts(parts, Full::new(body)), u64::MAX).await;
+        answer.map_err(|error| match error {
+            HttpError::Connect(reason) => anyhow!(
+                "no server answers at {} ({reason}); start one with 'rushlight serve' or name it with --endpoint",
+                self.endpoint
+            ),
+            other => other.into(),
+        })
     }
 
     /// Calls an operation of Lambda and reads the JSON answer.
@@ -180,13 +158,6 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
-}
-
-fn key_from_environment() -> Option<AccessKey> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let mut key = AccessKey::new(&variable("AWS_ACCESS_KEY_ID")?, &variable("AWS_SECRET_ACCESS_KEY")?);
-    key.session_token = variable("AWS_SESSION_TOKEN");
-    Some(key)
 }
 
 /// Runs a client command on a small runtime of its own.

@@ -50,6 +50,35 @@ pub fn read_profile(path: &Path) -> anyhow::Result<Option<AccessKey>> {
     }
 }
 
+/// The key in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, if they are set.
+pub fn environment_key() -> Option<AccessKey> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let mut key = AccessKey::new(&variable("AWS_ACCESS_KEY_ID")?, &variable("AWS_SECRET_ACCESS_KEY")?);
+    key.session_token = variable("AWS_SESSION_TOKEN");
+    Some(key)
+}
+
+/// The key that the server signs with when it asks other services: that of the environment, or else the profile
+/// `AWS_PROFILE` (`default`) of the file `AWS_SHARED_CREDENTIALS_FILE`. No other file is looked for.
+///
+/// # Errors
+/// If the file or the profile is not there.
+pub fn operator_key() -> anyhow::Result<Option<AccessKey>> {
+    if let Some(key) = environment_key() {
+        return Ok(Some(key));
+    }
+    let Some(path) = std::env::var_os("AWS_SHARED_CREDENTIALS_FILE").filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    let path = Path::new(&path);
+    let wanted = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let profiles = Profile::parse(&text).with_context(|| format!("cannot understand {}", path.display()))?;
+    let found = profiles.into_iter().find(|profile| profile.name == wanted);
+    let profile = found.with_context(|| format!("{} has no profile '{wanted}'", path.display()))?;
+    Ok(Some(profile.access_key))
+}
+
 /// Reads the key that seals sessions, or makes it.
 ///
 /// # Errors

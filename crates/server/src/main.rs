@@ -6,8 +6,10 @@ mod client;
 mod command;
 mod config;
 mod forward;
+mod http_client;
 mod keys;
 mod output;
+mod s3;
 mod wire;
 
 use std::process::ExitCode;

@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::Context;
 use rushlight_auth::sigv4::{Payload, Signer, Verifier};
 use rushlight_auth::{AccessKey, RoleSession, SessionKey};
-use rushlight_control::{CodeUrl, CodeUrls, Control, Retire, Retirement, RuntimeVersion, Runtimes, code};
+use rushlight_control::{
+    CodeUrl, CodeUrls, Control, Objects, Retire, Retirement, RuntimeVersion, Runtimes, code,
+};
 use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
 use rushlight_environment::{Credentials, Forward, ServeEndpoint, Services};
 use rushlight_gateway::{Authentication, CODE_SERVICE, Gateway, Limits, serve_connection};
@@ -27,7 +29,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode};
 use crate::forward;
-use crate::keys::{KeyRing, root_key, session_key};
+use crate::keys::{KeyRing, operator_key, root_key, session_key};
+use crate::s3::S3Objects;
 
 /// Heads of functions, and published versions, kept in memory.
 const CACHED_FUNCTIONS: usize = 10_000;
@@ -129,7 +132,7 @@ impl Server {
             runtimes: Arc::new(MachineRuntimes(catalogue)),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
             retire: Arc::new(DataPlane(invoker.clone())),
-            objects: None,
+            objects: objects(config)?,
         })
         .await?;
         let authentication = match config.auth {
@@ -170,6 +173,12 @@ impl Server {
         self.logs.close();
         self.store.close();
     }
+}
+
+/// Where code named by bucket and key is fetched from, if the operator said where.
+fn objects(config: &Config) -> anyhow::Result<Option<Arc<dyn Objects>>> {
+    let Some(url) = config.endpoints.get("s3") else { return Ok(None) };
+    Ok(Some(Arc::new(S3Objects::new(url, operator_key()?)?)))
 }
 
 /// The runtimes of this machine.

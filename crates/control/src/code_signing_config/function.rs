@@ -7,7 +7,7 @@ use rushlight_api::lambda::types::{
     PutFunctionCodeSigningConfigResponse,
 };
 use rushlight_model::arn::{FunctionId, FunctionReference};
-use rushlight_model::function::FunctionHead;
+use rushlight_model::function::{Code, FunctionHead};
 
 use super::{PAGE, deployment, existing};
 use crate::Control;
@@ -43,6 +43,7 @@ pub(crate) async fn get(
     let reference = name::latest(&context.scope, &input.function_name)?;
     let entry = control.functions.get(&control.key(&reference.function)).await?;
     let entry = entry.ok_or_else(|| Error::FunctionNotFound { arn: reference.arn() })?;
+    refuse_image(&entry.value)?;
     let arn = entry.value.code_signing_config_arn.clone();
     Ok(GetFunctionCodeSigningConfigResponse {
         function_name: arn.as_ref().map(|_| reference.function.name),
@@ -82,6 +83,7 @@ async fn associate(control: &Control, reference: &FunctionReference, arn: Option
         .functions
         .update(&control.key(&reference.function), |present| {
             let entry = present.ok_or_else(|| Error::FunctionNotFound { arn: reference.arn() })?;
+            refuse_image(&entry.value)?;
             Ok::<_, Error>(FunctionHead {
                 code_signing_config_arn: arn.map(str::to_owned),
                 ..entry.value.as_ref().clone()
@@ -89,4 +91,11 @@ async fn associate(control: &Control, reference: &FunctionReference, arn: Option
         })
         .await?;
     Ok(())
+}
+
+fn refuse_image(head: &FunctionHead) -> Result<()> {
+    match head.latest.code {
+        Code::Zip { .. } => Ok(()),
+        Code::Image { .. } => Err(Error::signed_image()),
+    }
 }

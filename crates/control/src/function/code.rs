@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rushlight_api::lambda::types::S3ObjectStorageMode;
+use rushlight_model::function::{Code, FunctionConfiguration, ReferencedObject};
 use rushlight_store::{BlobStore, Digest};
 
-use crate::code::{self, MAX_UNZIPPED_BYTES};
+use super::image::ImageReference;
+use crate::code;
+use crate::context::RequestContext;
 use crate::dependencies::Objects;
 use crate::error::{Error, Result};
 use crate::ledger::{Hold, Ledger};
+use crate::object;
 
 /// The members of a request that name code.
 #[derive(Debug, Clone, Default)]
@@ -19,48 +23,121 @@ pub(super) struct Source {
     pub(super) s3_key: Option<String>,
     pub(super) s3_object_version: Option<String>,
     pub(super) s3_object_storage_mode: Option<S3ObjectStorageMode>,
+    pub(super) image_uri: Option<String>,
+}
+
+/// What kind of package a function has; it never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PackageType {
+    Zip,
+    Image,
+}
+
+/// Code that is in order, as far as can be told.
+#[derive(Debug, Clone)]
+pub(super) enum DeploymentPackage {
+    Archive(Archive),
+    Image(ImageReference),
+}
+
+impl DeploymentPackage {
+    /// What it takes of the account's code storage, in bytes.
+    pub(super) fn stored_size(&self) -> u64 {
+        match self {
+            Self::Archive(archive) if archive.reference.is_none() => archive.size(),
+            Self::Archive(_) | Self::Image(_) => 0,
+        }
+    }
+
+    /// Notes in the configuration that this is its code.
+    pub(super) fn put(&self, configuration: &mut FunctionConfiguration) {
+        match (self, &mut configuration.code) {
+            (Self::Archive(archive), Code::Zip { sha256, size, unpacked_size, .. }) => {
+                *sha256 = archive.digest.to_string();
+                *size = archive.size();
+                *unpacked_size = archive.unpacked_size;
+                configuration.referenced_object.clone_from(&archive.reference);
+            }
+            (Self::Image(image), Code::Image { uri, resolved_uri, .. }) => {
+                image.uri.clone_into(uri);
+                *resolved_uri = image.resolved();
+            }
+            // `Source::package` makes what was asked for.
+            (Self::Archive(_), Code::Image { .. }) | (Self::Image(_), Code::Zip { .. }) => {}
+        }
+    }
+
+    /// Writes an archive to disk. As long as the hold lives it is not removed, although no function names it yet.
+    pub(super) async fn keep(&self, blobs: &BlobStore, ledger: &Arc<Ledger>) -> Result<Option<Hold>> {
+        let Self::Archive(archive) = self else { return Ok(None) };
+        let hold = ledger.hold(archive.digest).await;
+        blobs.put(archive.zip.clone()).await?;
+        Ok(Some(hold))
+    }
 }
 
 impl Source {
-    /// The archive, looked through from end to end.
-    pub(super) async fn archive(&self, objects: Option<&Arc<dyn Objects>>) -> Result<Archive> {
-        let zip = match (&self.zip_file, &self.s3_bucket, &self.s3_key) {
-            (Some(zip), None, None) => {
-                code::check_zipped_size(zip.len() as u64)?;
-                zip.clone()
+    /// The package that the request names; an archive is looked through from end to end.
+    pub(super) async fn package(
+        &self,
+        package_type: PackageType,
+        objects: Option<&Arc<dyn Objects>>,
+        context: &RequestContext,
+    ) -> Result<DeploymentPackage> {
+        match (package_type, &self.image_uri) {
+            (PackageType::Image, Some(uri)) if !self.names_archive() => {
+                Ok(DeploymentPackage::Image(ImageReference::parse(uri)?))
             }
-            (Some(_), _, _) => {
+            (PackageType::Image, Some(_)) => Err(Error::invalid(
+                "Please do not provide other FunctionCode parameters when providing an ImageUri.",
+            )),
+            (PackageType::Image, None) => Err(Error::invalid(
+                "Please provide ImageUri when creating a function with packageType Image.",
+            )),
+            (PackageType::Zip, _) => Ok(DeploymentPackage::Archive(self.archive(objects, context).await?)),
+        }
+    }
+
+    fn names_archive(&self) -> bool {
+        self.zip_file.is_some() || self.names_object()
+    }
+
+    async fn archive(&self, objects: Option<&Arc<dyn Objects>>, context: &RequestContext) -> Result<Archive> {
+        if let Some(zip) = &self.zip_file {
+            if self.names_object() || self.image_uri.is_some() {
                 return Err(Error::invalid(
                     "Please do not provide other FunctionCode parameters when providing a ZipFile.",
                 ));
             }
-            (None, Some(bucket), Some(key)) => self.fetch(bucket, key, objects).await?,
-            (None, None, None) => {
-                return Err(Error::invalid("Please provide a source for function code."));
-            }
-            _ => return Err(Error::invalid("S3Bucket and S3Key must both be provided.")),
+            code::check_zipped_size(zip.len() as u64)?;
+            return Archive::inspect(zip.clone(), None).await;
+        }
+        if !self.names_object() {
+            return Err(Error::invalid("Please provide a source for function code."));
+        }
+        let (Some(bucket), Some(key)) = (&self.s3_bucket, &self.s3_key) else {
+            return Err(Error::invalid("S3 Bucket and Key are required for uploading with S3 parameters."));
         };
-        Archive::inspect(zip).await
+        let version = self.s3_object_version.as_deref();
+        let object = object::fetch(objects, &context.scope.region, bucket, key, version).await?;
+        let reference = match self.s3_object_storage_mode {
+            Some(S3ObjectStorageMode::Reference) => Some(ReferencedObject {
+                bucket: bucket.clone(),
+                key: key.clone(),
+                version: object.version.ok_or_else(|| {
+                    Error::invalid("S3ObjectStorageMode REFERENCE needs a bucket that keeps versions.")
+                })?,
+            }),
+            _ => None,
+        };
+        Archive::inspect(object.bytes, reference).await
     }
 
-    async fn fetch(&self, bucket: &str, key: &str, objects: Option<&Arc<dyn Objects>>) -> Result<Bytes> {
-        if self.s3_object_storage_mode == Some(S3ObjectStorageMode::Reference) {
-            return Err(Error::not_offered("S3ObjectStorageMode REFERENCE", "Use COPY, the default."));
-        }
-        let Some(objects) = objects else {
-            return Err(Error::invalid(
-                "Rushlight has no S3-style service to fetch code from. Send the archive as ZipFile, or start the \
-                 server with --endpoint s3=URL.",
-            ));
-        };
-        objects.get(bucket, key, self.s3_object_version.as_deref(), MAX_UNZIPPED_BYTES).await.map_err(
-            |error| {
-                Error::invalid(format!(
-                    "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
-                    error.code, error.message
-                ))
-            },
-        )
+    fn names_object(&self) -> bool {
+        self.s3_bucket.is_some()
+            || self.s3_key.is_some()
+            || self.s3_object_version.is_some()
+            || self.s3_object_storage_mode.is_some()
     }
 }
 
@@ -68,29 +145,24 @@ impl Source {
 #[derive(Debug, Clone)]
 pub(super) struct Archive {
     zip: Bytes,
-    pub(super) digest: Digest,
-    pub(super) unpacked_size: u64,
+    digest: Digest,
+    unpacked_size: u64,
+    /// Where it stays, if that is not here.
+    reference: Option<ReferencedObject>,
 }
 
 impl Archive {
-    async fn inspect(zip: Bytes) -> Result<Self> {
+    async fn inspect(zip: Bytes, reference: Option<ReferencedObject>) -> Result<Self> {
         let looking = tokio::task::spawn_blocking(move || {
-            let inspection = code::inspect(&zip)?;
-            Ok(Self { digest: Digest::of(&zip), unpacked_size: inspection.unzipped_bytes, zip })
+            let unpacked_size = code::inspect(&zip)?.unzipped_bytes;
+            Ok(Self { digest: Digest::of(&zip), unpacked_size, reference, zip })
         });
         // The task only fails when the runtime is going away.
         looking.await.unwrap_or(Err(Error::Closing))
     }
 
     /// Bytes of the archive.
-    pub(super) fn size(&self) -> u64 {
+    fn size(&self) -> u64 {
         self.zip.len() as u64
-    }
-
-    /// Writes the archive to disk. As long as the hold lives it is not removed, although no function names it yet.
-    pub(super) async fn keep(self, blobs: &BlobStore, ledger: &Arc<Ledger>) -> Result<Hold> {
-        let hold = ledger.hold(self.digest).await;
-        blobs.put(self.zip).await?;
-        Ok(hold)
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use rushlight_api::lambda::types::{CreateFunctionRequest, CreateFunctionResponse};
+use rushlight_api::lambda::types::{self, CreateFunctionRequest, CreateFunctionResponse};
 use rushlight_model::arn::FunctionReference;
 use rushlight_model::clock::Timestamp;
 use rushlight_model::function::{Architecture, Code, FunctionConfiguration, FunctionHead, TracingMode};
@@ -14,7 +14,7 @@ use rushlight_model::version::Version;
 use rushlight_store::Expect;
 use uuid::Uuid;
 
-use super::code::{Archive, Source};
+use super::code::{PackageType, Source};
 use super::settings::Settings;
 use super::{architecture, logging, name, runtime, state, view};
 use crate::Control;
@@ -45,12 +45,12 @@ pub(crate) async fn create(
     // Looked at before the archive, so that what is refused anyway costs nothing; looked at again when it counts.
     let name = &reference.function.name;
     deployment::check(control, &context.scope, signing.as_deref(), name).await?;
-    let archive = source(&input).archive(control.objects.as_ref()).await?;
-    put_code(&mut latest, &archive);
+    let package = source(&input).package(package_type(&input), control.objects.as_ref(), context).await?;
+    package.put(&mut latest);
     let copies = if input.publish == Some(true) { 2 } else { 1 };
-    let _reserved =
-        control.ledger.reserve(&control.functions, &context.scope, archive.size() * copies).await?;
-    let _hold = archive.keep(&control.blobs, &control.ledger).await?;
+    let size = package.stored_size() * copies;
+    let _reserved = control.ledger.reserve(&control.functions, &context.scope, size).await?;
+    let _hold = package.keep(&control.blobs, &control.ledger).await?;
     let incarnation = Uuid::new_v4().to_string();
     let head = FunctionHead {
         tags,
@@ -113,29 +113,50 @@ fn configuration(
     reference: &FunctionReference,
     input: &CreateFunctionRequest,
 ) -> Result<FunctionConfiguration> {
+    let now = control.clock.now();
+    let architecture = architecture(input.architectures.as_deref()).unwrap_or(Architecture::X86_64);
+    let mut configuration = initial(&reference.function.name, code(input, now)?, architecture, now);
+    configuration.tenant_isolation = input.tenancy_config.is_some();
+    configuration.source_kms_key_arn = input.code.source_kms_key_arn.clone();
+    settings(input).apply(&mut configuration, context)?;
+    if let Code::Zip { runtime, .. } = &configuration.code {
+        let version = control.runtimes.check(runtime, architecture).map_err(Error::InvalidParameter)?;
+        configuration.runtime_version_arn = Some(version.arn(&context.scope));
+    }
+    Ok(configuration)
+}
+
+fn package_type(input: &CreateFunctionRequest) -> PackageType {
+    match input.package_type {
+        Some(types::PackageType::Image) => PackageType::Image,
+        _ => PackageType::Zip,
+    }
+}
+
+/// What is known of the code before it is looked at.
+fn code(input: &CreateFunctionRequest, now: Timestamp) -> Result<Code> {
+    if package_type(input) == PackageType::Image {
+        return Ok(Code::Image {
+            uri: String::new(),
+            resolved_uri: None,
+            entry_point: None,
+            command: None,
+            working_directory: None,
+        });
+    }
     let (Some(identifier), Some(handler)) = (&input.runtime, &input.handler) else {
         return Err(Error::invalid(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
         ));
     };
-    let code = Code::Zip {
+    runtime::check_choice(identifier.as_str(), now)?;
+    Ok(Code::Zip {
         runtime: identifier.to_string(),
         handler: handler.clone(),
         sha256: String::new(),
         size: 0,
         unpacked_size: 0,
-    };
-    let now = control.clock.now();
-    let architecture = architecture(input.architectures.as_deref()).unwrap_or(Architecture::X86_64);
-    let mut configuration = initial(&reference.function.name, code, architecture, now);
-    configuration.tenant_isolation = input.tenancy_config.is_some();
-    configuration.source_kms_key_arn = input.code.source_kms_key_arn.clone();
-    runtime::check_choice(identifier.as_str(), now)?;
-    settings(input).apply(&mut configuration, context)?;
-    let version =
-        control.runtimes.check(identifier.as_str(), architecture).map_err(Error::InvalidParameter)?;
-    configuration.runtime_version_arn = Some(version.arn(&context.scope));
-    Ok(configuration)
+    })
 }
 
 /// A new function's configuration before any setting is applied.
@@ -162,6 +183,7 @@ pub(crate) fn initial(
         runtime_version_arn: None,
         kms_key_arn: None,
         source_kms_key_arn: None,
+        referenced_object: None,
         dead_letter_target_arn: None,
         vpc: None,
         file_systems: Vec::new(),
@@ -174,30 +196,10 @@ pub(crate) fn initial(
     }
 }
 
-/// Notes in the configuration which archive is its code.
-pub(super) fn put_code(configuration: &mut FunctionConfiguration, archive: &Archive) {
-    if let Code::Zip { sha256, size, unpacked_size, .. } = &mut configuration.code {
-        *sha256 = archive.digest.to_string();
-        *size = archive.size();
-        *unpacked_size = archive.unpacked_size;
-    }
-}
-
 /// Refuses what this release does not have, instead of deploying something else than was asked for.
 fn check_offered(input: &CreateFunctionRequest) -> Result<()> {
-    let is_image = input.package_type.as_ref().is_some_and(|package_type| package_type.as_str() == "Image");
-    if is_image {
-        return Err(match &input.code.image_uri {
-            None => {
-                Error::invalid("Please provide ImageUri when creating a function with packageType Image.")
-            }
-            Some(_) => Error::not_offered("PackageType Image", "Deploy a zip archive instead."),
-        });
-    }
-    if input.code.image_uri.is_some() {
-        return Err(Error::invalid(
-            "Please don't provide ImageUri when creating a function with packageType Zip.",
-        ));
+    if package_type(input) == PackageType::Image && input.code_signing_config_arn.is_some() {
+        return Err(Error::signed_image());
     }
     let refused = [
         ("PublishTo", input.publish_to.is_some()),
@@ -218,8 +220,8 @@ fn settings(input: &CreateFunctionRequest) -> Settings {
     Settings {
         description: input.description.clone(),
         role: Some(input.role.clone()),
-        runtime: None,
-        handler: None,
+        runtime: input.runtime.as_ref().map(ToString::to_string),
+        handler: input.handler.clone(),
         timeout: input.timeout,
         memory_size: input.memory_size,
         ephemeral_storage: input.ephemeral_storage.clone(),
@@ -243,6 +245,7 @@ fn source(input: &CreateFunctionRequest) -> Source {
         s3_key: input.code.s3_key.clone(),
         s3_object_version: input.code.s3_object_version.clone(),
         s3_object_storage_mode: input.code.s3_object_storage_mode.clone(),
+        image_uri: input.code.image_uri.clone(),
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rushlight_api::lambda::types::{
     Concurrency, FunctionCodeLocation, GetFunctionConfigurationRequest, GetFunctionConfigurationResponse,
-    GetFunctionRequest, GetFunctionResponse,
+    GetFunctionRequest, GetFunctionResponse, ResolvedS3Object,
 };
 use rushlight_model::arn::FunctionReference;
-use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
+use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead, ReferencedObject};
 use rushlight_store::Digest;
 
 use super::view;
@@ -68,8 +68,18 @@ fn location(
     context: &RequestContext,
     configuration: &FunctionConfiguration,
 ) -> FunctionCodeLocation {
-    match &configuration.code {
-        Code::Zip { sha256, .. } => FunctionCodeLocation {
+    match (&configuration.code, &configuration.referenced_object) {
+        (Code::Zip { .. }, Some(ReferencedObject { bucket, key, version })) => FunctionCodeLocation {
+            repository_type: Some("S3".into()),
+            resolved_s3_object: Some(ResolvedS3Object {
+                s3_bucket: Some(bucket.clone()),
+                s3_key: Some(key.clone()),
+                s3_object_version: Some(version.clone()),
+            }),
+            source_kms_key_arn: configuration.source_kms_key_arn.clone(),
+            ..FunctionCodeLocation::default()
+        },
+        (Code::Zip { sha256, .. }, None) => FunctionCodeLocation {
             repository_type: Some("S3".into()),
             location: sha256.parse::<Digest>().ok().map(|package| {
                 control.code_urls.presign(CodeUrl {
@@ -82,9 +92,10 @@ fn location(
             source_kms_key_arn: configuration.source_kms_key_arn.clone(),
             ..FunctionCodeLocation::default()
         },
-        Code::Image { uri, .. } => FunctionCodeLocation {
+        (Code::Image { uri, resolved_uri, .. }, _) => FunctionCodeLocation {
             repository_type: Some("ECR".into()),
             image_uri: Some(uri.clone()),
+            resolved_image_uri: resolved_uri.clone(),
             ..FunctionCodeLocation::default()
         },
     }

@@ -6,7 +6,7 @@
 //! | tags | changed and read |
 //! | state | the states of a function and what moves it along |
 //! | settings | what create and update have in common |
-//! | name, code, runtime, environment, layers, logging, network | the rules of one part of a request |
+//! | name, code, image, runtime, environment, layers, logging, network | the rules of one part of a request |
 //! | view | what a function looks like from outside |
 
 mod code;
@@ -14,6 +14,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 mod environment;
 pub(crate) mod get;
+mod image;
 mod layers;
 pub(crate) mod list;
 mod logging;

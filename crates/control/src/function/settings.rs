@@ -4,7 +4,7 @@
 use rushlight_api::lambda::types;
 use rushlight_model::function::{Code, FunctionConfiguration, TracingMode};
 
-use super::{environment, layers, logging, network, runtime};
+use super::{environment, image, layers, logging, network, runtime};
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 
@@ -46,6 +46,7 @@ impl Settings {
         configuration: &mut FunctionConfiguration,
         context: &RequestContext,
     ) -> Result<()> {
+        self.check_image(configuration)?;
         self.apply_environment(configuration)?;
         if let Some(layers) = &self.layers {
             layers::check(layers, context)?;
@@ -122,6 +123,9 @@ impl Settings {
 
     fn apply_code(&self, configuration: &mut FunctionConfiguration) -> Result<()> {
         let Code::Zip { runtime, handler, .. } = &mut configuration.code else {
+            if let Some(given) = &self.image {
+                image::configure(&mut configuration.code, given)?;
+            }
             return Ok(());
         };
         if self.image.as_ref().is_some_and(|image| *image != types::ImageConfig::default()) {
@@ -138,6 +142,18 @@ impl Settings {
         Ok(())
     }
 
+    /// An image brings its own runtime, handler and what layers would bring.
+    fn check_image(&self, configuration: &FunctionConfiguration) -> Result<()> {
+        let layered = self.layers.as_ref().is_some_and(|layers| !layers.is_empty());
+        let is_image = matches!(configuration.code, Code::Image { .. });
+        if is_image && (self.handler.is_some() || self.runtime.is_some() || layered) {
+            return Err(Error::invalid(
+                "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
+            ));
+        }
+        Ok(())
+    }
+
     fn apply_snap_start(&self, configuration: &mut FunctionConfiguration) -> Result<()> {
         if let Some(apply_on) = self.snap_start.as_ref().and_then(|snap| snap.apply_on.as_ref()) {
             configuration.snap_start_published_versions = apply_on.as_str() == "PublishedVersions";
@@ -147,7 +163,11 @@ impl Settings {
         }
         match &configuration.code {
             Code::Zip { runtime, .. } => runtime::check_snap_start(runtime)?,
-            Code::Image { .. } => {}
+            Code::Image { .. } => {
+                return Err(Error::invalid(
+                    "PackageType Image is not supported for SnapStart enabled functions.",
+                ));
+            }
         }
         let obstacle = if configuration.ephemeral_storage_mb > SNAP_START_EPHEMERAL_STORAGE_MB {
             Some("EphemeralStorage larger than 512 MB")

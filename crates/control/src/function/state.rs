@@ -40,6 +40,11 @@ pub(crate) fn pending() -> State {
     State::Pending(creating())
 }
 
+/// The state that AWS shows in the answer to a dry run.
+pub(super) fn restoring() -> State {
+    State::Pending(Reason { code: "Restoring".into(), text: "The function is being restored.".into() })
+}
+
 /// Whether something is under way that [`Control::settle`] ends.
 pub(crate) fn is_unsettled(head: &FunctionHead) -> bool {
     latest_is_unsettled(head) || head.versions.values().any(|version| is_pending(&version.state))

@@ -5,19 +5,20 @@ use rushlight_api::lambda::types::{
     UpdateFunctionConfigurationResponse,
 };
 use rushlight_model::arn::FunctionReference;
+use rushlight_model::clock::Timestamp;
 use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
 use rushlight_store::Expect;
 use rushlight_store::table::Entry;
 use tokio::sync::RwLockReadGuard;
 
-use super::code::{Archive, Source};
-use super::create::put_code;
+use super::code::{DeploymentPackage, PackageType, Source};
 use super::settings::Settings;
 use super::{architecture, name, runtime, state, view};
 use crate::Control;
 use crate::code_signing_config::deployment;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
+use crate::ledger;
 use crate::version::publish::{self, Draft};
 
 pub(crate) async fn code(
@@ -29,23 +30,26 @@ pub(crate) async fn code(
     if input.publish_to.is_some() {
         return Err(Error::not_offered("PublishTo", "Update the code without it."));
     }
-    let publish = input.publish == Some(true);
-    let revision_id = input.revision_id.as_deref();
-    // Looked at before the archive, so that what is refused anyway costs nothing; looked at again when it counts.
+    let (dry_run, publish) = (input.dry_run == Some(true), input.publish == Some(true));
     let present = control.functions.get(&control.key(&reference.function)).await?;
-    let head = updatable(present.as_ref(), &reference, revision_id)?;
-    check_package_type(head, &input)?;
-    check_signature(control, context, head).await?;
-    let archive = source(&input).archive(control.objects.as_ref()).await?;
-    let change = |head: &FunctionHead| changed_code(control, context, head, &input, &archive);
-    if input.dry_run == Some(true) {
-        let latest = change(head)?;
-        return Ok(view::configuration(head, &latest, None));
+    let head = &present.as_ref().ok_or_else(|| not_found(&reference))?.value;
+    let package_type = package_type(head, &input)?;
+    // A revision is compared when the archive is known to be in order, and not by a dry run. The state is looked at
+    // before, so that what is refused anyway costs nothing, and again when it counts.
+    let revision_id = input.revision_id.as_deref().filter(|_| !dry_run);
+    if revision_id.is_none_or(|seen| seen == head.latest.revision_id) {
+        state::check_update(head, None)?;
     }
-    let published = if publish { archive.size() } else { 0 };
-    let grown = published + archive.size().saturating_sub(code_size(&head.latest));
+    check_signature(control, context, head).await?;
+    let package = source(&input).package(package_type, control.objects.as_ref(), context).await?;
+    let change = |head: &FunctionHead| changed_code(control, context, head, &input, &package);
+    let published = if publish { package.stored_size() } else { 0 };
+    let grown = published + package.stored_size().saturating_sub(ledger::code_bytes(&head.latest));
     let _reserved = control.ledger.reserve(&control.functions, &context.scope, grown).await?;
-    let _hold = archive.clone().keep(&control.blobs, &control.ledger).await?;
+    if dry_run {
+        return dry_run_answer(control, head, &input, change(head)?);
+    }
+    let _hold = package.keep(&control.blobs, &control.ledger).await?;
     let _associating = deployable(control, context, &reference).await?;
     let updated = if publish {
         commit_published(control, context, &reference, revision_id, change).await?
@@ -54,6 +58,24 @@ pub(crate) async fn code(
     };
     deployment::note_untrusted(head.code_signing_config_arn.as_deref(), &reference.function.name);
     Ok(updated)
+}
+
+/// What AWS shows of a change that is not made, whatever revision the caller saw.
+fn dry_run_answer(
+    control: &Control,
+    head: &FunctionHead,
+    input: &UpdateFunctionCodeRequest,
+    latest: FunctionConfiguration,
+) -> Result<UpdateFunctionCodeResponse> {
+    if input.publish == Some(true) {
+        return Err(Error::invalid(
+            "Publish and DryRun are mutually exclusive parameters. Please provide only one of the two parameters and \
+             try again.",
+        ));
+    }
+    let latest =
+        FunctionConfiguration { last_modified: control.clock.now(), state: state::restoring(), ..latest };
+    Ok(view::configuration(head, &latest, None))
 }
 
 pub(crate) async fn configuration(
@@ -99,6 +121,11 @@ async fn check_signature(control: &Control, context: &RequestContext, head: &Fun
     deployment::check(control, &context.scope, signing, &head.id.name).await
 }
 
+/// AWS notes updates to the second, and creations to the millisecond.
+fn now(control: &Control) -> Timestamp {
+    Timestamp::from_millis(control.clock.now().as_seconds() * 1000)
+}
+
 /// Changes the function by compare-and-set and sets it on its way to being updated.
 async fn commit(
     control: &Control,
@@ -108,7 +135,7 @@ async fn commit(
     change: impl Fn(&FunctionHead) -> Result<FunctionConfiguration>,
 ) -> Result<UpdateFunctionCodeResponse> {
     let key = control.key(&reference.function);
-    let now = control.clock.now();
+    let now = now(control);
     let entry = control
         .functions
         .update(&key, |present| {
@@ -132,7 +159,7 @@ async fn commit_published(
     change: impl Fn(&FunctionHead) -> Result<FunctionConfiguration>,
 ) -> Result<UpdateFunctionCodeResponse> {
     let key = control.key(&reference.function);
-    let now = control.clock.now();
+    let now = now(control);
     for _ in 0..publish::ATTEMPTS {
         let present = control.functions.get(&key).await?;
         let head = updatable(present.as_ref(), reference, revision_id)?;
@@ -160,22 +187,26 @@ fn updatable<'a>(
     reference: &FunctionReference,
     revision_id: Option<&str>,
 ) -> Result<&'a FunctionHead> {
-    let entry = present.ok_or_else(|| Error::FunctionNotFound { arn: reference.arn() })?;
+    let entry = present.ok_or_else(|| not_found(reference))?;
     state::check_update(&entry.value, revision_id)?;
     Ok(&entry.value)
 }
 
-/// The configuration with the archive as its code.
+fn not_found(reference: &FunctionReference) -> Error {
+    Error::FunctionNotFound { arn: reference.arn() }
+}
+
+/// The configuration with the package as its code.
 fn changed_code(
     control: &Control,
     context: &RequestContext,
     head: &FunctionHead,
     input: &UpdateFunctionCodeRequest,
-    archive: &Archive,
+    package: &DeploymentPackage,
 ) -> Result<FunctionConfiguration> {
-    check_package_type(head, input)?;
+    package_type(head, input)?;
     let mut latest = head.latest.clone();
-    put_code(&mut latest, archive);
+    package.put(&mut latest);
     latest.source_kms_key_arn.clone_from(&input.source_kms_key_arn);
     if let Some(architecture) = architecture(input.architectures.as_deref()) {
         latest.architecture = architecture;
@@ -212,7 +243,8 @@ fn renew_runtime(
     Ok(())
 }
 
-fn check_package_type(head: &FunctionHead, input: &UpdateFunctionCodeRequest) -> Result<()> {
+/// The function's, if the request is made for it.
+fn package_type(head: &FunctionHead, input: &UpdateFunctionCodeRequest) -> Result<PackageType> {
     match (&head.latest.code, input.image_uri.is_some()) {
         (Code::Zip { .. }, true) => Err(Error::invalid(
             "Please don't provide ImageUri when updating a function with packageType Zip.",
@@ -220,10 +252,8 @@ fn check_package_type(head: &FunctionHead, input: &UpdateFunctionCodeRequest) ->
         (Code::Image { .. }, false) => {
             Err(Error::invalid("Please provide ImageUri when updating a function with packageType Image."))
         }
-        (Code::Image { .. }, true) => {
-            Err(Error::not_offered("PackageType Image", "Deploy a zip archive instead."))
-        }
-        (Code::Zip { .. }, false) => Ok(()),
+        (Code::Image { .. }, true) => Ok(PackageType::Image),
+        (Code::Zip { .. }, false) => Ok(PackageType::Zip),
     }
 }
 
@@ -240,13 +270,6 @@ fn check_offered(input: &UpdateFunctionConfigurationRequest) -> Result<()> {
     }
 }
 
-fn code_size(configuration: &FunctionConfiguration) -> u64 {
-    match configuration.code {
-        Code::Zip { size, .. } => size,
-        Code::Image { .. } => 0,
-    }
-}
-
 fn source(input: &UpdateFunctionCodeRequest) -> Source {
     Source {
         zip_file: input.zip_file.clone(),
@@ -254,6 +277,7 @@ fn source(input: &UpdateFunctionCodeRequest) -> Source {
         s3_key: input.s3_key.clone(),
         s3_object_version: input.s3_object_version.clone(),
         s3_object_storage_mode: input.s3_object_storage_mode.clone(),
+        image_uri: input.image_uri.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ use rushlight_model::function::{
 };
 use rushlight_model::version::Version;
 
+use super::image;
 use crate::ledger;
 
 /// A configuration as every operation but ListFunctions shows it. With a qualifier, the ARN carries it.
@@ -66,19 +67,23 @@ pub(crate) fn listed(
         layers: layers(configuration),
         ..types::FunctionConfiguration::default()
     };
-    show_code(&mut shown, configuration);
+    show_code(&mut shown, head, configuration);
     show_network(&mut shown, configuration);
     shown
 }
 
-fn show_code(shown: &mut types::FunctionConfiguration, configuration: &FunctionConfiguration) {
+fn show_code(
+    shown: &mut types::FunctionConfiguration,
+    head: &FunctionHead,
+    configuration: &FunctionConfiguration,
+) {
+    shown.code_sha256 = code_sha256_at_present(head, configuration);
     match &configuration.code {
         Code::Zip { runtime, handler, size, .. } => {
             shown.package_type = Some("Zip".into());
             shown.runtime = Some(runtime.as_str().into());
             shown.handler = Some(handler.clone());
             shown.code_size = i64::try_from(*size).ok();
-            shown.code_sha256 = ledger::archive(configuration).map(|(digest, _)| digest.to_base64());
         }
         Code::Image { entry_point, command, working_directory, .. } => {
             shown.package_type = Some("Image".into());
@@ -92,6 +97,26 @@ fn show_code(shown: &mut types::FunctionConfiguration, configuration: &FunctionC
                 .then_some(types::ImageConfigResponse { image_config: Some(image_config), error: None });
         }
     }
+}
+
+/// The hash of the code, as far as it is known.
+pub(crate) fn code_sha256(configuration: &FunctionConfiguration) -> Option<String> {
+    match &configuration.code {
+        Code::Zip { .. } => ledger::archive(configuration).map(|(digest, _)| digest.to_base64()),
+        Code::Image { resolved_uri, .. } => resolved_uri.as_deref().and_then(image::sha256),
+    }
+}
+
+/// The hash of an archive that stays in a bucket of the owner's is not told before the function has it.
+fn code_sha256_at_present(head: &FunctionHead, configuration: &FunctionConfiguration) -> Option<String> {
+    if configuration.referenced_object.is_some() {
+        match (&configuration.state, &configuration.last_update) {
+            (State::Pending(_), None) => return Some(String::new()),
+            (_, Some(LastUpdate::InProgress(_))) if head.serving().code != configuration.code => return None,
+            _ => {}
+        }
+    }
+    code_sha256(configuration)
 }
 
 fn show_network(shown: &mut types::FunctionConfiguration, configuration: &FunctionConfiguration) {

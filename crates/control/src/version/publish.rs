@@ -77,7 +77,7 @@ pub(crate) async fn publish(
         if let Some(existing) = unchanged(control, head).await? {
             return Ok(shown(head, &existing));
         }
-        let size = head.latest.package().map_or(0, |package| package.size);
+        let size = ledger::code_bytes(&head.latest);
         let _reserved = control.ledger.reserve(&control.functions, &context.scope, size).await?;
         let hold = match ledger::archive(&head.latest) {
             Some((digest, _)) => Some(control.ledger.hold(digest).await),
@@ -118,7 +118,7 @@ pub(crate) fn report(
 
 fn check(head: &FunctionHead, input: &PublishVersionRequest) -> Result<()> {
     state::check_update(head, input.revision_id.as_deref().filter(|revision| !revision.is_empty()))?;
-    let present = ledger::archive(&head.latest).map(|(digest, _)| digest.to_base64()).unwrap_or_default();
+    let present = view::code_sha256(&head.latest).unwrap_or_default();
     match input.code_sha256.as_deref().filter(|given| !given.is_empty()) {
         Some(given) if given != present => Err(Error::invalid(format!(
             "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({present}). Please try again with \

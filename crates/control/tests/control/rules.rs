@@ -183,24 +183,15 @@ async fn a_runtime_ends() {
 #[tokio::test]
 async fn what_is_not_offered_is_refused_by_name() {
     let world = World::new().await;
-    let image = CreateFunctionRequest {
-        package_type: Some(PackageType::Image),
-        code: FunctionCode { image_uri: Some("repository:tag".into()), ..FunctionCode::default() },
-        ..new_function("f")
-    };
+    let published = Some(FunctionVersionLatestPublished::LatestPublished);
     invalid(
-        world.create(image).await,
-        "Rushlight does not offer PackageType Image yet. Deploy a zip archive instead.",
+        world.create(CreateFunctionRequest { publish_to: published.clone(), ..new_function("f") }).await,
+        "Rushlight does not offer PublishTo yet. Create the function without it.",
     );
-    let signing = "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-00000000000000000";
-    let signed = CreateFunctionRequest { code_signing_config_arn: Some(signing.into()), ..new_function("f") };
-    refused(
-        world.create(signed).await,
-        "CodeSigningConfigNotFoundException",
-        &format!(
-            "The code signing configuration cannot be found. Check that the provided configuration is not deleted: \
-             {signing}."
-        ),
+    world.created("f").await;
+    invalid(
+        world.update_code(UpdateFunctionCodeRequest { publish_to: published, ..new_code("f", "2") }).await,
+        "Rushlight does not offer PublishTo yet. Update the code without it.",
     );
 }
 

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::*;
 use rushlight_control::{
-    CodeUrl, CodeUrls, Control, Dependencies, ObjectError, Objects, RequestContext, Retire, Retirement,
-    RuntimeVersion, Runtimes,
+    CodeUrl, CodeUrls, Control, Dependencies, Object, ObjectError, ObjectRequest, Objects, RequestContext,
+    Retire, Retirement, RuntimeVersion, Runtimes,
 };
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
@@ -89,7 +89,7 @@ impl World {
             runtimes: machine.clone(),
             code_urls: Arc::new(Urls),
             retire: data_plane.clone(),
-            objects: Some(Arc::new(Bucket)),
+            objects: Some(Arc::new(Buckets)),
         })
         .await
         .unwrap();
@@ -306,22 +306,33 @@ impl Retire for DataPlane {
     }
 }
 
-/// A bucket `code` with one object `f.zip`.
-struct Bucket;
+/// A bucket `code` that keeps versions, with an object `f.zip`; a bucket `plain` that does not, with the same; and
+/// keys at which all that can go wrong does.
+struct Buckets;
 
-impl Objects for Bucket {
-    fn get<'a>(
-        &'a self,
-        bucket: &'a str,
-        key: &'a str,
-        _version: Option<&'a str>,
-        _limit: u64,
-    ) -> BoxFuture<'a, Result<Bytes, ObjectError>> {
-        let error = |code: &str, message: &str| ObjectError { code: code.into(), message: message.into() };
-        let answer = match (bucket, key) {
-            ("code", "f.zip") => Ok(package("from the bucket")),
-            ("code", _) => Err(error("NoSuchKey", "The specified key does not exist.")),
-            _ => Err(error("NoSuchBucket", "The specified bucket does not exist")),
+impl Objects for Buckets {
+    fn get<'a>(&'a self, request: ObjectRequest<'a>) -> BoxFuture<'a, Result<Object, ObjectError>> {
+        let refused = |code: &str, message: &str| {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            let by_failure = code == "InternalError";
+            Err(ObjectError::Refused { code, message, by_failure })
+        };
+        let object = |text: &str, version: Option<&str>| {
+            Ok(Object { bytes: package(text), version: version.map(str::to_owned) })
+        };
+        let ObjectRequest { region, bucket, key, version, .. } = request;
+        let answer = match (bucket, key, version) {
+            _ if region != REGION => refused("WrongRegion", region),
+            ("plain", "f.zip", None) => object("from the bucket", None),
+            ("code", "f.zip", None | Some("v2")) => object("from the bucket", Some("v2")),
+            ("code", "f.zip", Some("v1")) => object("from the bucket before", Some("v1")),
+            ("code", "f.zip", Some(_)) => refused("NoSuchVersion", "The specified version does not exist."),
+            ("code", "denied", _) => refused("AccessDenied", "Access Denied"),
+            ("code", "broken", _) => refused("InternalError", "We encountered an internal error."),
+            ("code", "huge", _) => Err(ObjectError::TooLarge),
+            ("code", "silent", _) => Err(ObjectError::Unavailable("There is no service at http://x.".into())),
+            ("code", _, _) => refused("NoSuchKey", "The specified key does not exist."),
+            _ => refused("NoSuchBucket", "The specified bucket does not exist"),
         };
         Box::pin(std::future::ready(answer))
     }

@@ -257,6 +257,7 @@ fn configuration(function: Function) -> FunctionConfiguration {
         tracing_mode: TracingMode::PassThrough,
         runtime_version_arn: None,
         source_kms_key_arn: None,
+        referenced_object: None,
         kms_key_arn: None,
         dead_letter_target_arn: None,
         vpc: None,
