@@ -359,10 +359,43 @@ def test_zipped_at_the_limit(refused, deploy, client):
 
 
 @pytest.mark.timeout(400)
-def test_a_whole_request_beyond_the_limit(refused):
-    status, code, message, members = refused("create_function", Code={"ZipFile": bytes(52_700_000)})
-    assert (status, code, members) == (413, "RequestEntityTooLargeException", PLAIN)
-    assert message == "Request must be smaller than 70167211 bytes for the CreateFunction operation"
+@pytest.mark.parametrize("operation", ["CreateFunction", "UpdateFunctionCode"])
+def test_a_whole_request_at_the_limit(server, operation):
+    """Of 70,167,211 bytes it is read, and its archive is found too large; of one more it is not."""
+    client = server.client()
+    recorder = Recorder(client)
+
+    def refusal(size):
+        def replace(request, **_):
+            head, tail = b'{"ZipFile":"', b'"}'
+            if operation == "CreateFunction":
+                head = f'{{"FunctionName":"f","Role":"{ROLE}","Runtime":"python3.12","Handler":"a.b","Code":{{"ZipFile":"'.encode()
+                tail = b'"}}'
+            # White space takes what does not fill a group of four.
+            letters, rest = divmod(size - len(head) - len(tail), 4)
+            request.data = head + b"AAAA" * letters + tail + b" " * rest
+            assert len(request.data) == size
+
+        client.meta.events.register_first("before-sign.lambda.*", replace, "replace")
+        try:
+            with pytest.raises(botocore.exceptions.ClientError):
+                if operation == "CreateFunction":
+                    client.create_function(FunctionName="f", Role=ROLE, Code={"ZipFile": b"x"})
+                else:
+                    client.update_function_code(FunctionName=name, ZipFile=b"x")
+        finally:
+            client.meta.events.unregister("before-sign.lambda.*", replace, "replace")
+        answer = recorder.answer()
+        return answer["status"], answer["headers"]["x-amzn-errortype"], answer["body"]["message"]
+
+    name = unique("limit")
+    client.create_function(FunctionName=name, Role=ROLE, Runtime="provided.al2023", Handler="a", Code={"ZipFile": SMALL})
+    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    limit = 70_167_211
+    too_large = (413, "RequestEntityTooLargeException")
+    assert refusal(limit) == (*too_large, "Zipped size must be smaller than 52428800 bytes")
+    assert refusal(limit + 1) == (*too_large, f"Request must be smaller than 70167211 bytes for the {operation} operation")
+    client.delete_function(FunctionName=name)
 
 
 @pytest.mark.timeout(400)

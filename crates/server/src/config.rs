@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
+use rushlight_model::quota::AccountQuotas;
 use serde::Deserialize;
 
 /// What `rushlight serve` can be told. Absent values fall back to the file, then to the defaults of [`Config`].
@@ -85,6 +86,14 @@ pub struct Flags {
     /// Concurrent executions of each account in each region [default: 1000].
     #[arg(long, env = "RUSHLIGHT_CONCURRENT_EXECUTIONS", value_name = "N")]
     pub concurrent_executions: Option<u32>,
+
+    /// Concurrency that reservations must leave for all other functions [default: 100].
+    #[arg(long, env = "RUSHLIGHT_MINIMUM_UNRESERVED_CONCURRENCY", value_name = "N")]
+    pub minimum_unreserved_concurrency: Option<u32>,
+
+    /// Bytes of all packages and layers of each account in each region [default: 322122547200].
+    #[arg(long, env = "RUSHLIGHT_CODE_STORAGE_BYTES", value_name = "BYTES")]
+    pub code_storage_bytes: Option<u64>,
 
     /// Seconds after which an idle execution environment is retired [default: 600].
     #[arg(long, env = "RUSHLIGHT_IDLE_TIMEOUT", value_name = "SECONDS")]
@@ -217,8 +226,9 @@ pub struct Config {
     pub function_env: BTreeMap<String, String>,
     /// Runtime identifier → interpreter.
     pub runtimes: BTreeMap<String, PathBuf>,
-    /// See [`Flags::concurrent_executions`].
-    pub concurrent_executions: u32,
+    /// See [`Flags::concurrent_executions`], [`Flags::minimum_unreserved_concurrency`] and
+    /// [`Flags::code_storage_bytes`].
+    pub account_quotas: AccountQuotas,
     /// See [`Flags::idle_timeout`].
     pub idle_timeout: Duration,
     /// See [`Flags::shutdown_timeout`].
@@ -235,6 +245,7 @@ impl Config {
             Some(path) => read_file(path)?,
             None => Flags::default(),
         };
+        let account_quotas = account_quotas(&flags, &file);
         let listen = flags.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9000)));
         let plain_text = flags.allow_plain_text_network.or(file.allow_plain_text_network).unwrap_or(false);
         ensure!(
@@ -273,7 +284,7 @@ impl Config {
                 .into_iter()
                 .map(|(id, path)| (id, path.into()))
                 .collect(),
-            concurrent_executions: flags.concurrent_executions.or(file.concurrent_executions).unwrap_or(1000),
+            account_quotas,
             idle_timeout: Duration::from_secs(flags.idle_timeout.or(file.idle_timeout).unwrap_or(600)),
             shutdown_timeout: Duration::from_secs(
                 flags.shutdown_timeout.or(file.shutdown_timeout).unwrap_or(30),
@@ -284,6 +295,24 @@ impl Config {
             format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         };
         Ok((config, log))
+    }
+}
+
+fn account_quotas(flags: &Flags, file: &Flags) -> AccountQuotas {
+    let default = AccountQuotas::default();
+    AccountQuotas {
+        concurrent_executions: flags
+            .concurrent_executions
+            .or(file.concurrent_executions)
+            .unwrap_or(default.concurrent_executions),
+        minimum_unreserved_concurrency: flags
+            .minimum_unreserved_concurrency
+            .or(file.minimum_unreserved_concurrency)
+            .unwrap_or(default.minimum_unreserved_concurrency),
+        code_storage_bytes: flags
+            .code_storage_bytes
+            .or(file.code_storage_bytes)
+            .unwrap_or(default.code_storage_bytes),
     }
 }
 
@@ -358,6 +387,25 @@ mod tests {
         assert_eq!(config.auth, AuthMode::Enforce);
         assert_ne!(config.isolation, IsolationMode::None);
         assert_eq!((config.account.as_str(), config.region.as_str()), ("000000000000", "us-east-1"));
+        assert_eq!(config.account_quotas, AccountQuotas::default());
+    }
+
+    #[test]
+    fn quotas_are_numbers_of_the_operators() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rushlight.toml");
+        std::fs::write(&path, "concurrent-executions = 10\ncode-storage-bytes = 5\n").unwrap();
+        let flags = ["--config", path.to_str().unwrap(), "--code-storage-bytes", "7"];
+        let quotas =
+            load(&[&flags[..], &["--minimum-unreserved-concurrency", "0"]].concat()).unwrap().account_quotas;
+        assert_eq!(
+            quotas,
+            AccountQuotas {
+                concurrent_executions: 10,
+                minimum_unreserved_concurrency: 0,
+                code_storage_bytes: 7
+            }
+        );
     }
 
     #[test]

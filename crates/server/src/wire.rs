@@ -19,7 +19,6 @@ use rushlight_invoke::{CodeSource, Dependencies as InvokeDependencies, Invoker, 
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::function::Architecture;
-use rushlight_model::quota::AccountQuotas;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
 use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
 use rushlight_store::table::{Table, function, version};
@@ -125,10 +124,7 @@ impl Server {
             blobs,
             packages,
             clock: clock.clone(),
-            quotas: AccountQuotas {
-                concurrent_executions: config.concurrent_executions,
-                ..AccountQuotas::default()
-            },
+            quotas: config.account_quotas,
             runtimes: Arc::new(MachineRuntimes(catalogue)),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
             retire: Arc::new(DataPlane(invoker.clone())),
@@ -194,7 +190,7 @@ pub fn catalogue(config: &Config, data: &DataDirectory) -> anyhow::Result<Catalo
 fn invoke_settings(config: &Config) -> Settings {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     Settings {
-        concurrent_executions: config.concurrent_executions,
+        concurrent_executions: config.account_quotas.concurrent_executions,
         concurrent_starts: cores * 2,
         freeze_after: FREEZE_AFTER,
         idle_timeout: config.idle_timeout,
