@@ -6,6 +6,7 @@ mod answers;
 mod capacity_provider;
 mod code_rules;
 mod code_signing_config;
+mod crashes;
 mod images;
 mod lists;
 mod races;

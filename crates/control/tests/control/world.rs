@@ -70,6 +70,8 @@ impl World {
             _data: data,
             fault: Mutex::new(None),
             spared: AtomicUsize::new(0),
+            lasting: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
         });
         let store: Arc<dyn Backend> = disk.clone();
         let functions = Table::new(store.clone(), HEADS, 1000);
@@ -353,6 +355,9 @@ pub(crate) struct Disk {
     pub(crate) fault: Mutex<Option<Fault>>,
     /// So many writes of rows succeed before one meets the fault.
     spared: AtomicUsize,
+    /// Whether the fault is the end of the disk.
+    lasting: AtomicBool,
+    dead: AtomicBool,
 }
 
 impl Disk {
@@ -362,13 +367,34 @@ impl Disk {
         *self.fault.lock() = Some(fault);
     }
 
+    /// As [`Self::fail_after`], counting removals of rows too; from then on nothing more is written, as when a server
+    /// was killed.
+    pub(crate) fn die_after(&self, spared: usize, fault: Fault) {
+        self.lasting.store(true, Ordering::Relaxed);
+        self.fail_after(spared, fault);
+    }
+
+    /// How many writes are still spared.
+    pub(crate) fn spared(&self) -> usize {
+        self.spared.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
     fn next_fault(&self) -> Option<Fault> {
         let mut fault = self.fault.lock();
+        if self.is_dead() {
+            return Some(Fault::BeforeCommit);
+        }
         if fault.is_some() && self.spared.load(Ordering::Relaxed) > 0 {
             self.spared.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        fault.take()
+        let fault = fault.take();
+        self.dead.store(fault.is_some() && self.lasting.load(Ordering::Relaxed), Ordering::Relaxed);
+        fault
     }
 }
 
@@ -397,7 +423,17 @@ impl Backend for Disk {
     }
 
     fn delete<'a>(&'a self, key: &'a str, expect: Expect) -> BoxFuture<'a, rushlight_store::Result<()>> {
-        self.store.delete(key, expect)
+        let fault = if self.lasting.load(Ordering::Relaxed) { self.next_fault() } else { None };
+        Box::pin(async move {
+            match fault {
+                None => self.store.delete(key, expect).await,
+                Some(Fault::BeforeCommit) => Err(rushlight_store::Error::Closed),
+                Some(Fault::AfterCommit) => {
+                    self.store.delete(key, expect).await?;
+                    Err(rushlight_store::Error::Closed)
+                }
+            }
+        })
     }
 
     fn list<'a>(
