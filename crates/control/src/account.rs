@@ -16,7 +16,7 @@ pub(crate) async fn settings(
 ) -> Result<GetAccountSettingsResponse> {
     let usage = control.ledger.usage(&control.functions, &context.scope).await?;
     let concurrency = u64::from(control.quotas.concurrent_executions);
-    let unreserved = concurrency.saturating_sub(usage.reserved_concurrency);
+    let unreserved = concurrency.saturating_sub(usage.claimed_concurrency);
     Ok(GetAccountSettingsResponse {
         account_limit: Some(AccountLimit {
             total_code_size: i64::try_from(control.quotas.code_storage_bytes).ok(),

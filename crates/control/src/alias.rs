@@ -13,13 +13,12 @@ use rushlight_model::alias::{AdditionalVersion, Alias};
 use rushlight_model::arn::{FunctionReference, Qualifier};
 use rushlight_model::function::FunctionHead;
 use rushlight_model::version::Version;
-use rushlight_store::table::Entry;
 use uuid::Uuid;
 
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::function::name;
+use crate::function::{found, name};
 use crate::page::Page;
 
 /// The most aliases on one page, whatever is asked for.
@@ -60,8 +59,7 @@ pub(crate) async fn get(
     input: GetAliasRequest,
 ) -> Result<AliasConfiguration> {
     let reference = name::latest(&context.scope, &input.function_name)?;
-    let entry = control.functions.get(&control.key(&reference.function)).await?;
-    shown(found(entry.as_ref(), &reference.arn())?, &input.name)
+    shown(&*control.head(&reference).await?, &input.name)
 }
 
 pub(crate) async fn list(
@@ -70,8 +68,7 @@ pub(crate) async fn list(
     input: ListAliasesRequest,
 ) -> Result<ListAliasesResponse> {
     let reference = name::latest(&context.scope, &input.function_name)?;
-    let entry = control.functions.get(&control.key(&reference.function)).await?;
-    let head = found(entry.as_ref(), &reference.arn())?;
+    let head = control.head(&reference).await?;
     let version = input.function_version.as_deref().map(read_version);
     let page = Page::read(&context.scope, "aliases", input.marker.as_deref(), input.max_items, PAGE)?;
     let after = page.after.as_ref().map_or(Bound::Unbounded, |last| Bound::Excluded(last.clone()));
@@ -82,7 +79,7 @@ pub(crate) async fn list(
         .map(|(name, _)| name)
         .take(page.look_ahead());
     let (names, next_marker) = page.cut(names.collect(), |name| name.as_str());
-    let aliases = names.iter().map(|name| shown(head, name)).collect::<Result<_>>()?;
+    let aliases = names.iter().map(|name| shown(&head, name)).collect::<Result<_>>()?;
     Ok(ListAliasesResponse { next_marker, aliases: Some(aliases) })
 }
 
@@ -115,6 +112,7 @@ pub(crate) async fn update(
             Ok(with(head, &input.name, alias))
         })
         .await?;
+    control.tell_provision(&entry.value, &input.name);
     report(context, &reference, &input.name, "alias.updated");
     shown(&entry.value, &input.name)
 }
@@ -127,31 +125,30 @@ pub(crate) async fn delete(
 ) -> Result<()> {
     let reference = name::latest(&context.scope, &input.function_name)?;
     let key = control.key(&reference.function);
-    if !found(control.functions.get(&key).await?.as_ref(), &reference.arn())?
-        .aliases
-        .contains_key(&input.name)
-    {
+    if !control.head(&reference).await?.aliases.contains_key(&input.name) {
         return Ok(());
     }
+    let mut provisioned = false;
     control
         .functions
         .update(&key, |present| {
             let mut head = found(present, &reference.arn())?.clone();
+            provisioned = head.provisioned.contains_key(&input.name);
             head.aliases.remove(&input.name);
             head.forget_qualifier(&input.name);
             Ok::<_, Error>(head)
         })
         .await?;
+    if provisioned {
+        control.tell_claims(&context.scope).await?;
+        control.data_plane.provision(&reference.function);
+    }
     report(context, &reference, &input.name, "alias.deleted");
     Ok(())
 }
 
 fn report(context: &RequestContext, reference: &FunctionReference, name: &str, event: &'static str) {
     tracing::info!(function = %reference.function.arn(), alias = name, request = %context.request_id, "{event}");
-}
-
-fn found<'a>(present: Option<&'a Entry<FunctionHead>>, arn: &str) -> Result<&'a FunctionHead> {
-    present.map(|entry| &*entry.value).ok_or_else(|| Error::FunctionNotFound { arn: arn.to_owned() })
 }
 
 fn arn(head: &FunctionHead, name: &str) -> String {

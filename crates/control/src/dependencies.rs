@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
+use rushlight_model::concurrency::Provision;
 use rushlight_model::function::{Architecture, FunctionHead};
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::version::PublishedConfiguration;
@@ -35,8 +36,8 @@ pub struct Dependencies {
     pub runtimes: Arc<dyn Runtimes>,
     /// Makes the URLs that packages are downloaded from.
     pub code_urls: Arc<dyn CodeUrls>,
-    /// The data plane, as far as it has to be told of changes.
-    pub retire: Arc<dyn Retire>,
+    /// The data plane, as far as it has to be told of changes and asked about them.
+    pub data_plane: Arc<dyn DataPlane>,
     /// Where code named by bucket and key is fetched from; `None` until such a service is configured.
     pub objects: Option<Arc<dyn Objects>>,
 }
@@ -123,13 +124,23 @@ pub enum Retirement<'a> {
 }
 
 /// The data plane, seen from the control plane.
-pub trait Retire: Send + Sync {
+pub trait DataPlane: Send + Sync {
     /// Called once the change is committed. Must be quick: it marks environments and returns.
     fn retire(&self, function: &FunctionId, retirement: Retirement<'_>);
 
     /// Whether an environment has the unpacked package mounted, or is about to. While this is true neither the
     /// package nor its archive is removed.
     fn in_use(&self, package: &Digest) -> bool;
+
+    /// Says how much of the concurrency of an account in a region only some functions can use: what is left is for
+    /// all others.
+    fn claim_concurrency(&self, scope: &Scope, claimed: u32);
+
+    /// Called when the provisioned concurrency of a function changed, or what its aliases lead to. Must be quick.
+    fn provision(&self, function: &FunctionId);
+
+    /// What there is of the provisioned concurrency of a published version.
+    fn provisioned(&self, function: &FunctionId, version: u64) -> Provision;
 }
 
 /// Which object is wanted.

@@ -39,6 +39,12 @@ pub enum Error {
     /// What is there does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// More concurrency than there is. AWS says so without a `Type`.
+    #[error("{0}")]
+    ConcurrencyLimit(String),
+    /// The version or alias has no provisioned concurrency.
+    #[error("No Provisioned Concurrency Config found for this function")]
+    NoProvisionedConcurrency,
     /// An alias to `$LATEST` shares its requests with no other version. AWS says so without a `Type`.
     #[error("$LATEST is not supported for an alias pointing to more than 1 version")]
     LatestShared,
@@ -231,7 +237,12 @@ impl From<Error> for rushlight_api::Error {
             }
             Error::OtherAccount => Self::access_denied(None),
             Error::AccessDenied(_) => Self::access_denied(Some(message)),
-            Error::LatestShared => errors::invalid_parameter_value_exception(message).without_type(),
+            Error::NoProvisionedConcurrency => {
+                errors::provisioned_concurrency_config_not_found_exception(message)
+            }
+            Error::ConcurrencyLimit(_) | Error::LatestShared => {
+                errors::invalid_parameter_value_exception(message).without_type()
+            }
             Error::FunctionExists { .. }
             | Error::Conflict(_)
             | Error::UpdateInProgress { .. }

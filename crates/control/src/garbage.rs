@@ -87,7 +87,7 @@ impl Garbage {
 
 /// Removes an archive and its package; false if somebody needs it.
 async fn remove(control: &Control, archive: Digest) -> Result<bool> {
-    if control.retire.in_use(&archive) {
+    if control.data_plane.in_use(&archive) {
         return Ok(false);
     }
     control.ledger.refresh(&control.functions).await?;

@@ -33,7 +33,7 @@ const PAGE: usize = 500;
 pub(crate) struct Usage {
     pub(crate) functions: u64,
     pub(crate) code_bytes: u64,
-    pub(crate) reserved_concurrency: u64,
+    pub(crate) claimed_concurrency: u64,
     /// Bytes promised to requests that are under way.
     promised_bytes: u64,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Usage {
 struct Share {
     scope: Scope,
     code_bytes: u64,
-    reserved_concurrency: u64,
+    claimed_concurrency: u64,
     /// Archives with their sizes.
     archives: Vec<(Digest, u64)>,
     /// What it names, by ARN, and under which name it is listed as a user.
@@ -62,7 +62,7 @@ impl Share {
         Self {
             scope: head.id.scope.clone(),
             code_bytes: code_bytes(&head.latest) + published_bytes,
-            reserved_concurrency: head.reserved_concurrency.map_or(0, u64::from),
+            claimed_concurrency: u64::from(head.claimed_concurrency()),
             archives,
             uses: uses(head),
         }
@@ -261,7 +261,7 @@ impl State {
         self.change_usage(&share.scope, |usage| {
             usage.functions += 1;
             usage.code_bytes += share.code_bytes;
-            usage.reserved_concurrency += share.reserved_concurrency;
+            usage.claimed_concurrency += share.claimed_concurrency;
         });
         for (archive, _) in &share.archives {
             *self.named.entry(*archive).or_default() += 1;
@@ -278,7 +278,7 @@ impl State {
         self.change_usage(&old.scope, |usage| {
             usage.functions -= 1;
             usage.code_bytes -= old.code_bytes;
-            usage.reserved_concurrency -= old.reserved_concurrency;
+            usage.claimed_concurrency -= old.claimed_concurrency;
         });
         for (archive, size) in &old.archives {
             let stays = new.is_some_and(|new| new.archives.iter().any(|(named, _)| named == archive));

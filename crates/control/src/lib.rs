@@ -13,7 +13,7 @@
 //!   the old state or the new one, and of two callers who saw the same revision one wins.
 //! * The archive is on disk before a head names it, and is not removed while one names it.
 //! * What is Pending or InProgress ends, also when the server was killed meanwhile: [`Control::open`] takes it up.
-//! * Nothing here starts a process. The data plane is told through [`Retire`] and asked through it what it still uses.
+//! * Nothing here starts a process. The data plane is told through [`DataPlane`] and asked through it what it still uses.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,7 @@ mod alias;
 mod capacity_provider;
 pub mod code;
 mod code_signing_config;
+mod concurrency;
 mod context;
 mod dependencies;
 mod error;
@@ -31,6 +32,7 @@ mod ledger;
 mod object;
 mod operations;
 mod page;
+mod provisioned_concurrency;
 mod recursion;
 mod runtime_management;
 mod service;
@@ -40,7 +42,7 @@ mod version;
 
 pub use context::RequestContext;
 pub use dependencies::{
-    CodeUrl, CodeUrls, Dependencies, Object, ObjectError, ObjectRequest, Objects, Retire, Retirement,
+    CodeUrl, CodeUrls, DataPlane, Dependencies, Object, ObjectError, ObjectRequest, Objects, Retirement,
     RuntimeVersion, Runtimes,
 };
 pub use error::{Error, Result, request_too_large};

@@ -9,7 +9,8 @@ use crate::context::RequestContext;
 use crate::function::{create, delete, get, list, update};
 use crate::service::{Answer, Control};
 use crate::{
-    account, alias, capacity_provider, code_signing_config, recursion, runtime_management, tags, version,
+    account, alias, capacity_provider, code_signing_config, concurrency, provisioned_concurrency, recursion,
+    runtime_management, tags, version,
 };
 
 macro_rules! operations {
@@ -34,6 +35,11 @@ macro_rules! operations {
 
 operations! {
     reads {
+        get_function_concurrency(GetFunctionConcurrencyRequest) -> GetFunctionConcurrencyResponse = concurrency::get;
+        get_provisioned_concurrency_config(GetProvisionedConcurrencyConfigRequest) -> GetProvisionedConcurrencyConfigResponse
+            = provisioned_concurrency::get;
+        list_provisioned_concurrency_configs(ListProvisionedConcurrencyConfigsRequest) -> ListProvisionedConcurrencyConfigsResponse
+            = provisioned_concurrency::list;
         get_capacity_provider(GetCapacityProviderRequest) -> GetCapacityProviderResponse = capacity_provider::get;
         list_capacity_providers(ListCapacityProvidersRequest) -> ListCapacityProvidersResponse
             = capacity_provider::list;
@@ -59,6 +65,13 @@ operations! {
             = version::list::list;
     }
     changes {
+        delete_function_concurrency(DeleteFunctionConcurrencyRequest) -> DeleteFunctionConcurrencyResponse
+            = concurrency::delete;
+        delete_provisioned_concurrency_config(DeleteProvisionedConcurrencyConfigRequest) -> DeleteProvisionedConcurrencyConfigResponse
+            = provisioned_concurrency::delete;
+        put_function_concurrency(PutFunctionConcurrencyRequest) -> PutFunctionConcurrencyResponse = concurrency::put;
+        put_provisioned_concurrency_config(PutProvisionedConcurrencyConfigRequest) -> PutProvisionedConcurrencyConfigResponse
+            = provisioned_concurrency::put;
         create_capacity_provider(CreateCapacityProviderRequest) -> CreateCapacityProviderResponse
             = capacity_provider::create;
         update_capacity_provider(UpdateCapacityProviderRequest) -> UpdateCapacityProviderResponse

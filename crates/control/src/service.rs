@@ -1,5 +1,6 @@
 //! The service: what all operations share. See `operations` for what they are.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::dependencies::{CodeUrls, Dependencies, Objects, Retire, Runtimes};
+use crate::dependencies::{CodeUrls, DataPlane, Dependencies, Objects, Runtimes};
 use crate::error::{Error, Result};
 use crate::function::state;
 use crate::garbage;
@@ -48,7 +49,7 @@ pub struct Control {
     pub(crate) quotas: AccountQuotas,
     pub(crate) runtimes: Arc<dyn Runtimes>,
     pub(crate) code_urls: Arc<dyn CodeUrls>,
-    pub(crate) retire: Arc<dyn Retire>,
+    pub(crate) data_plane: Arc<dyn DataPlane>,
     pub(crate) objects: Option<Arc<dyn Objects>>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) code_signing_configs: Table<CodeSigningConfig>,
@@ -56,6 +57,8 @@ pub struct Control {
     /// Held for reading from looking up what a function is about to name until its head names it, and for writing
     /// by what changes or removes such a thing.
     pub(crate) associations: Arc<RwLock<()>>,
+    /// Held while concurrency is claimed, so that all claims of an account are held against each other.
+    pub(crate) claiming: Arc<tokio::sync::Mutex<()>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -89,14 +92,23 @@ impl Control {
             quotas: dependencies.quotas,
             runtimes: dependencies.runtimes,
             code_urls: dependencies.code_urls,
-            retire: dependencies.retire,
+            data_plane: dependencies.data_plane,
             objects: dependencies.objects,
+            claiming: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
         let mut unsettled = Vec::new();
+        let mut provisioned = Vec::new();
+        let mut scopes = BTreeSet::new();
         ledger::for_each_function(&control.functions, |key, head| {
             control.ledger.count(key, head);
+            if head.claimed_concurrency() > 0 {
+                scopes.insert(head.id.scope.clone());
+            }
+            if !head.provisioned.is_empty() {
+                provisioned.push(head.id.clone());
+            }
             if state::is_unsettled(head) {
                 unsettled.push(head.clone());
             }
@@ -105,6 +117,12 @@ impl Control {
         control.sweep_rows().await?;
         for head in &unsettled {
             control.settle(head);
+        }
+        for scope in &scopes {
+            control.tell_claims(scope).await?;
+        }
+        for function in &provisioned {
+            control.data_plane.provision(function);
         }
         control.settle_capacity_providers().await?;
         control.tasks.spawn(garbage::run(control.clone()));

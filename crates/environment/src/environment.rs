@@ -348,7 +348,8 @@ impl Environment {
     }
 
     /// Whether everything is over.
-    pub(crate) fn is_ended(&self) -> bool {
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
         self.state.lock().machine.ended()
     }
 

@@ -4,7 +4,8 @@
 //! death of an invocation gives back exactly what it took.
 //!
 //! See "Understanding Lambda function scaling" in the AWS Lambda developer guide: an account has a limit per region;
-//! a function with reserved concurrency draws on its own reservation, all others share what is left.
+//! a function with reserved concurrency draws on its own reservation, environments that are kept ready count whether
+//! they are used or not, and all else shares what is left.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use rushlight_model::arn::{FunctionId, Scope};
+use rushlight_model::function::FunctionHead;
 
 /// Why an invocation is not admitted: the `Reason` of a TooManyRequestsException.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +41,17 @@ impl Throttle {
 #[derive(Debug)]
 pub struct Admission {
     concurrent_executions: u32,
-    accounts: RwLock<HashMap<Scope, Arc<Counter>>>,
+    accounts: RwLock<HashMap<Scope, Arc<Account>>>,
     functions: Mutex<HashMap<FunctionId, Arc<Counter>>>,
+}
+
+/// One account in one region.
+#[derive(Debug, Default)]
+struct Account {
+    /// Invocations that draw on what nobody has claimed.
+    unclaimed: Arc<Counter>,
+    /// Concurrency that functions have claimed for themselves.
+    claimed: AtomicU32,
 }
 
 /// How many invocations run at this moment.
@@ -49,11 +60,21 @@ struct Counter(AtomicU32);
 
 /// The right to run one invocation. Dropping it gives the concurrency back.
 #[derive(Debug)]
-pub struct Permit(Arc<Counter>);
+pub struct Permit(Option<Arc<Counter>>);
+
+impl Permit {
+    /// The right to use an environment that is kept ready: its concurrency is claimed as long as it lives.
+    #[must_use]
+    pub fn provisioned() -> Self {
+        Self(None)
+    }
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::AcqRel);
+        if let Some(counter) = &self.0 {
+            counter.0.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 
@@ -64,7 +85,7 @@ impl Counter {
                 (running < limit).then_some(running + 1)
             })
             .ok()
-            .map(|_| Permit(Arc::clone(self)))
+            .map(|_| Permit(Some(Arc::clone(self))))
     }
 }
 
@@ -75,26 +96,41 @@ impl Admission {
         Self { concurrent_executions, accounts: RwLock::default(), functions: Mutex::default() }
     }
 
-    /// Admits one invocation of `function`, or says why not.
+    /// Functions of this account and region have claimed so much concurrency for themselves.
+    pub fn claim(&self, scope: &Scope, claimed: u32) {
+        self.account(scope).claimed.store(claimed, Ordering::Release);
+    }
+
+    /// Admits one invocation that no environment is kept ready for, or says why not.
     ///
     /// # Errors
     /// The limit that is used up.
-    pub fn admit(&self, function: &FunctionId, reserved: Option<u32>) -> Result<Permit, Throttle> {
+    pub fn admit(&self, head: &FunctionHead) -> Result<Permit, Throttle> {
+        self.admit_to(
+            &head.id,
+            head.reserved_concurrency.map(|reserved| reserved.saturating_sub(head.provisioned_concurrency())),
+        )
+    }
+
+    /// `reserved` is what is left of the function's reservation, if it has one.
+    pub(crate) fn admit_to(&self, function: &FunctionId, reserved: Option<u32>) -> Result<Permit, Throttle> {
         match reserved {
             Some(limit) => self
                 .function(function)
                 .take(limit)
                 .ok_or(Throttle::ReservedFunctionConcurrentInvocationLimitExceeded),
-            None => self
-                .account(&function.scope)
-                .take(self.concurrent_executions)
-                .ok_or(Throttle::ConcurrentInvocationLimitExceeded),
+            None => {
+                let account = self.account(&function.scope);
+                let limit =
+                    self.concurrent_executions.saturating_sub(account.claimed.load(Ordering::Acquire));
+                account.unclaimed.take(limit).ok_or(Throttle::ConcurrentInvocationLimitExceeded)
+            }
         }
     }
 
-    fn account(&self, scope: &Scope) -> Arc<Counter> {
-        if let Some(counter) = self.accounts.read().get(scope) {
-            return Arc::clone(counter);
+    fn account(&self, scope: &Scope) -> Arc<Account> {
+        if let Some(account) = self.accounts.read().get(scope) {
+            return Arc::clone(account);
         }
         Arc::clone(self.accounts.write().entry(scope.clone()).or_default())
     }
@@ -120,22 +156,37 @@ mod tests {
     #[test]
     fn the_account_limit_is_shared_and_given_back() {
         let admission = Admission::new(2);
-        let first = admission.admit(&function("a"), None).unwrap();
-        let _second = admission.admit(&function("b"), None).unwrap();
-        let throttle = admission.admit(&function("c"), None).unwrap_err();
+        let first = admission.admit_to(&function("a"), None).unwrap();
+        let _second = admission.admit_to(&function("b"), None).unwrap();
+        let throttle = admission.admit_to(&function("c"), None).unwrap_err();
         assert_eq!(throttle, Throttle::ConcurrentInvocationLimitExceeded);
         drop(first);
-        assert!(admission.admit(&function("c"), None).is_ok());
+        assert!(admission.admit_to(&function("c"), None).is_ok());
     }
 
     #[test]
     fn a_reservation_is_a_limit_of_its_own() {
         let admission = Admission::new(1);
-        let _account = admission.admit(&function("a"), None).unwrap();
-        let _reserved = admission.admit(&function("b"), Some(1)).unwrap();
-        let throttle = admission.admit(&function("b"), Some(1)).unwrap_err();
+        let _account = admission.admit_to(&function("a"), None).unwrap();
+        let _reserved = admission.admit_to(&function("b"), Some(1)).unwrap();
+        let throttle = admission.admit_to(&function("b"), Some(1)).unwrap_err();
         assert_eq!(throttle, Throttle::ReservedFunctionConcurrentInvocationLimitExceeded);
-        assert!(admission.admit(&function("c"), Some(0)).is_err(), "a reservation of 0 admits nothing");
+        assert!(admission.admit_to(&function("c"), Some(0)).is_err(), "a reservation of 0 admits nothing");
+    }
+
+    #[test]
+    fn what_functions_claim_is_not_for_others() {
+        let admission = Admission::new(3);
+        admission.claim(&function("a").scope, 2);
+        let first = admission.admit_to(&function("a"), None).unwrap();
+        assert_eq!(
+            admission.admit_to(&function("b"), None).unwrap_err(),
+            Throttle::ConcurrentInvocationLimitExceeded
+        );
+        let _own = [admission.admit_to(&function("c"), Some(2)), admission.admit_to(&function("c"), Some(2))];
+        drop((first, Permit::provisioned()));
+        admission.claim(&function("a").scope, 0);
+        assert_eq!([(); 4].map(|()| admission.admit_to(&function("b"), None)).iter().flatten().count(), 3);
     }
 
     #[test]
@@ -147,7 +198,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..2000 {
-                        if let Ok(permit) = admission.admit(&function("a"), None) {
+                        if let Ok(permit) = admission.admit_to(&function("a"), None) {
                             let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                             most.fetch_max(now, Ordering::SeqCst);
                             running.fetch_sub(1, Ordering::SeqCst);
@@ -158,6 +209,6 @@ mod tests {
             }
         });
         assert!(most.load(Ordering::SeqCst) <= 3);
-        assert_eq!(admission.account(&function("a").scope).0.load(Ordering::SeqCst), 0);
+        assert_eq!(admission.account(&function("a").scope).unclaimed.0.load(Ordering::SeqCst), 0);
     }
 }

@@ -25,6 +25,15 @@ pub(crate) enum Assignment<E: Member> {
     New(OwnedSemaphorePermit),
 }
 
+/// An environment that is idle, or about to be; none is started. Cancel-safe.
+pub(crate) async fn assign_ready<E: Member>(pool: &Arc<Pool<E>>, clock: &Clock) -> Option<Lease<E>> {
+    match pool.take(clock.moment()) {
+        Taken::Idle(lease) => Some(lease),
+        Taken::Wait { next, soon: true } => tokio::time::timeout(FINISHING_GRACE, next).await.ok()?.ok(),
+        Taken::Wait { .. } => None,
+    }
+}
+
 /// Assigns one invocation. Cancel-safe: a lease or a turn that is not taken goes back.
 pub(crate) async fn assign<E: Member>(
     pool: &Arc<Pool<E>>,

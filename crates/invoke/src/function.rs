@@ -73,22 +73,34 @@ impl Functions {
         let key = function::head_key(&scope.account, &scope.region, name);
         let head = self.heads.get(&key).await?.ok_or_else(|| not_found(reference))?.value;
         let version = route(&head, reference.qualifier.as_ref()).ok_or_else(|| not_found(reference))?;
-        let row = match version {
-            Version::Latest => None,
-            Version::Published(number) => {
-                let published = head.versions.get(&number).ok_or_else(|| not_found(reference))?;
-                let key = version::row_key(&scope.account, &scope.region, name, &published.row);
-                let row = self.versions.get(&key).await?;
-                Some(row.ok_or_else(|| not_found(reference))?.value)
-            }
-        };
-        let target = Target { head, version, row };
+        let target = self.target(&head, version).await?.ok_or_else(|| not_found(reference))?;
         match target.state() {
             State::Active => Ok(target),
             State::Pending(_) => Err(Error::NotActive { state: "Pending" }),
             State::Inactive(_) => Err(Error::NotActive { state: "Inactive" }),
             State::Failed(_) => Err(Error::NotActive { state: "Failed" }),
         }
+    }
+}
+
+impl Functions {
+    /// A version of a function, if it exists.
+    pub(crate) async fn target(
+        &self,
+        head: &Arc<FunctionHead>,
+        version: Version,
+    ) -> Result<Option<Target>, Error> {
+        let FunctionId { scope, name } = &head.id;
+        let row = match version {
+            Version::Latest => None,
+            Version::Published(number) => {
+                let Some(published) = head.versions.get(&number) else { return Ok(None) };
+                let key = version::row_key(&scope.account, &scope.region, name, &published.row);
+                let Some(row) = self.versions.get(&key).await? else { return Ok(None) };
+                Some(row.value)
+            }
+        };
+        Ok(Some(Target { head: Arc::clone(head), version, row }))
     }
 }
 

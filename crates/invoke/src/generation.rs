@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use rushlight_environment::{Environment, Owner};
+use rushlight_environment::{Environment, Initialization, Owner};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
 use rushlight_model::function::{FunctionConfiguration, FunctionHead};
@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::function::{Identity, Target};
 use crate::pool::{Member, Pool, idle_since};
+use crate::provisioned::Provisioned;
 
 /// An environment as a pool holds it.
 #[derive(Debug, Clone)]
@@ -44,7 +45,10 @@ pub(crate) struct Generation {
     incarnation: String,
     /// See [`Identity`].
     number: u64,
+    /// Environments made on demand.
     pub(crate) pool: Arc<Pool<PooledEnvironment>>,
+    /// Environments that are kept ready.
+    pub(crate) provisioned: Provisioned,
     clock: Clock,
     tracker: TaskTracker,
 }
@@ -56,6 +60,19 @@ impl Generation {
         self.incarnation == identity.incarnation && self.number >= identity.generation
     }
 
+    /// The pool that an environment of this generation belongs to.
+    pub(crate) fn pool_of(&self, environment: &PooledEnvironment) -> &Arc<Pool<PooledEnvironment>> {
+        match environment.environment.config().initialization {
+            Initialization::OnDemand => &self.pool,
+            Initialization::ProvisionedConcurrency => &self.provisioned.pool,
+        }
+    }
+
+    fn close(&self) {
+        self.pool.close();
+        self.provisioned.close();
+    }
+
     pub(crate) fn pooled(&self, environment: &Arc<Environment>) -> PooledEnvironment {
         PooledEnvironment { environment: Arc::clone(environment), tracker: self.tracker.clone() }
     }
@@ -63,11 +80,19 @@ impl Generation {
 
 impl Owner for Generation {
     fn idle(&self, environment: &Arc<Environment>) {
-        self.pool.idle(&self.pooled(environment), self.clock.moment());
+        let (environment, now) = (self.pooled(environment), self.clock.moment());
+        match environment.environment.config().initialization {
+            Initialization::OnDemand => self.pool.idle(&environment, now),
+            Initialization::ProvisionedConcurrency => self.provisioned.idle(&environment, now),
+        }
     }
 
     fn ended(&self, environment: &Arc<Environment>) {
-        self.pool.ended(&self.pooled(environment));
+        let environment = self.pooled(environment);
+        match environment.environment.config().initialization {
+            Initialization::OnDemand => self.pool.ended(&environment),
+            Initialization::ProvisionedConcurrency => self.provisioned.ended(&environment),
+        }
     }
 }
 
@@ -146,13 +171,14 @@ impl Generations {
             incarnation: incarnation.to_owned(),
             number,
             pool: Arc::new(Pool::new(self.max_age)),
+            provisioned: Provisioned::new(self.max_age),
             clock: self.clock.clone(),
             tracker: self.tracker.clone(),
         });
         let former = current.entry(function.clone()).or_default().insert(version, Arc::clone(&generation));
         drop(current);
         if let Some(former) = former {
-            former.pool.close();
+            former.close();
         }
         generation
     }
@@ -166,21 +192,40 @@ impl Generations {
             current.remove(function);
         }
         drop(current);
-        stale.iter().for_each(|generation| generation.pool.close());
+        stale.iter().for_each(|generation| generation.close());
     }
 
-    /// Environments to freeze, after retiring those idle for too long and forgetting functions without any.
-    pub(crate) fn sweep(&self, freeze_after: Duration, idle_timeout: Duration) -> Vec<Arc<Environment>> {
+    /// The generations of the published versions of `function` that there are environments of, by number.
+    pub(crate) fn published(&self, function: &FunctionId) -> Vec<(u64, Arc<Generation>)> {
+        let current = self.current.read();
+        let published = current.get(function).into_iter().flat_map(|of_function| &of_function.published);
+        published.map(|(number, generation)| (*number, Arc::clone(generation))).collect()
+    }
+
+    /// All current generations.
+    pub(crate) fn all(&self) -> Vec<Arc<Generation>> {
+        self.current.read().values().flat_map(OfFunction::all).cloned().collect()
+    }
+
+    /// Environments of these generations to freeze, after retiring those idle for too long.
+    pub(crate) fn sweep(
+        &self,
+        generations: &[Arc<Generation>],
+        freeze_after: Duration,
+        idle_timeout: Duration,
+    ) -> Vec<Arc<Environment>> {
         let now = self.clock.moment();
-        let generations: Vec<_> = self.current.read().values().flat_map(OfFunction::all).cloned().collect();
         let mut freezable = Vec::new();
-        for generation in &generations {
+        for generation in generations {
+            generation.provisioned.trim(now);
             if let Some(before) = idle_since(now, idle_timeout) {
                 generation.pool.retire_expired(before);
             }
             if let Some(before) = idle_since(now, freeze_after) {
-                let ripe = generation.pool.take_freezable(before);
-                freezable.extend(ripe.into_iter().map(|pooled| pooled.environment));
+                for pool in [&generation.pool, &generation.provisioned.pool] {
+                    let ripe = pool.take_freezable(before);
+                    freezable.extend(ripe.into_iter().map(|pooled| pooled.environment));
+                }
             }
         }
         freezable
@@ -189,6 +234,6 @@ impl Generations {
     /// Closes everything: idle environments shut down now, busy ones when they are done.
     pub(crate) fn close(&self) {
         let generations = std::mem::take(&mut *self.current.write());
-        generations.values().flat_map(OfFunction::all).for_each(|generation| generation.pool.close());
+        generations.values().flat_map(OfFunction::all).for_each(|generation| generation.close());
     }
 }

@@ -17,6 +17,7 @@ mod function;
 mod generation;
 mod packages;
 mod pool;
+mod provisioned;
 mod request_response;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use rushlight_environment::runtime::Catalogue;
 use rushlight_environment::{Egress, Services};
-use rushlight_model::arn::FunctionId;
+use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::function::FunctionHead;
 use rushlight_model::version::PublishedConfiguration;
 use rushlight_store::table::{Table, function as keys};
@@ -137,6 +138,11 @@ impl Invoker {
         self.inner.generations.retire(function, entry.as_ref().map(|entry| &*entry.value));
     }
 
+    /// Functions of this account and region have claimed so much of its concurrency for themselves.
+    pub fn claim_concurrency(&self, scope: &Scope, claimed: u32) {
+        self.inner.admission.claim(scope, claimed);
+    }
+
     /// Whether an environment has the package with this SHA-256 (lower-case hex) mounted, or is about to.
     #[must_use]
     pub fn uses_package(&self, sha256: &str) -> bool {
@@ -153,7 +159,9 @@ impl Invoker {
         let Inner { generations, settings, turns, .. } = &*self.inner;
         while !turns.is_closed() {
             tokio::time::sleep(SWEEP_INTERVAL).await;
-            for environment in generations.sweep(settings.freeze_after, settings.idle_timeout) {
+            let all = generations.all();
+            all.iter().for_each(|generation| self.inner.fill(generation));
+            for environment in generations.sweep(&all, settings.freeze_after, settings.idle_timeout) {
                 environment.freeze().await;
             }
         }

@@ -141,10 +141,10 @@ impl<E: Member> Pool<E> {
         Taken::Wait { next, soon }
     }
 
-    /// A new environment joins, busy with the invocation that `permit` admits. If the pool was closed meanwhile the
-    /// environment still serves that one.
-    pub fn add(&self, environment: &E, permit: Permit, now: Moment) {
-        let record = Record { phase: Phase::Busy(Some(permit)), born: now };
+    /// A new environment joins, busy with the invocation that `permit` admits, or with its initialisation. If the pool
+    /// was closed meanwhile the environment still serves that one.
+    pub fn add(&self, environment: &E, permit: Option<Permit>, now: Moment) {
+        let record = Record { phase: Phase::Busy(permit), born: now };
         self.state.lock().members.insert(environment.key(), record);
     }
 
@@ -219,6 +219,32 @@ impl<E: Member> Pool<E> {
         expired.iter().for_each(Member::retire);
     }
 
+    /// Retires up to `count` idle environments, those used least recently first.
+    pub fn retire_idle(&self, count: usize) {
+        let mut state = self.state.lock();
+        let count = count.min(state.idle.len());
+        let retired: Vec<E> = state.idle.drain(..count).map(|idle| idle.environment).collect();
+        state.forget_and_retire(&retired);
+    }
+
+    /// Retires the idle environments that are older than the greatest age.
+    pub fn retire_aged(&self, now: Moment) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let aged = |environment: &E| {
+            state.members.get(&environment.key()).is_some_and(|member| now.since(member.born) >= self.max_age)
+        };
+        let retired: Vec<E> = state.idle.iter().map(|idle| idle.environment.clone()).filter(aged).collect();
+        state.idle.retain(|idle| retired.iter().all(|gone| gone.key() != idle.environment.key()));
+        state.forget_and_retire(&retired);
+    }
+
+    /// Takes `environment` out, whatever it does, and retires it.
+    pub fn discard(&self, environment: &E) {
+        self.ended(environment);
+        environment.retire();
+    }
+
     /// Closes the pool: idle environments retire now, busy ones when they are done, and waiters are told (their
     /// receivers fail).
     pub fn close(&self) {
@@ -240,6 +266,13 @@ impl<E: Member> Pool<E> {
 }
 
 impl<E: Member> State<E> {
+    fn forget_and_retire(&mut self, environments: &[E]) {
+        for environment in environments {
+            self.members.remove(&environment.key());
+            environment.retire();
+        }
+    }
+
     fn set_phase(&mut self, environment: &E, phase: Phase) {
         if let Some(member) = self.members.get_mut(&environment.key()) {
             member.phase = phase;
@@ -288,7 +321,7 @@ mod tests {
 
     fn permit(admission: &Admission) -> Permit {
         let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
-        admission.admit(&FunctionId { scope, name: "f".into() }, None).unwrap()
+        admission.admit_to(&FunctionId { scope, name: "f".into() }, None).unwrap()
     }
 
     fn at(seconds: u64) -> Moment {
@@ -298,7 +331,7 @@ mod tests {
     fn with_idle(environments: &[usize]) -> (Arc<Pool<Fake>>, Admission) {
         let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1000));
         for key in environments {
-            pool.add(&fake(*key), permit(&admission), at(0));
+            pool.add(&fake(*key), Some(permit(&admission)), at(0));
         }
         for key in environments {
             pool.answered(&fake(*key));
@@ -350,7 +383,7 @@ mod tests {
     #[test]
     fn a_waiter_that_gave_up_is_passed_over() {
         let (pool, _admission) = with_idle(&[]);
-        pool.add(&fake(1), permit(&_admission), at(0));
+        pool.add(&fake(1), Some(permit(&_admission)), at(0));
         let Taken::Wait { next: first, .. } = pool.take(at(1)) else { panic!() };
         let Taken::Wait { next: mut second, .. } = pool.take(at(1)) else { panic!() };
         drop(first);
@@ -361,16 +394,16 @@ mod tests {
     #[test]
     fn an_answer_frees_the_concurrency_before_the_environment_is_idle() {
         let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1));
-        pool.add(&fake(1), permit(&admission), at(0));
+        pool.add(&fake(1), Some(permit(&admission)), at(0));
         let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
         let function = FunctionId { scope, name: "f".into() };
-        assert!(admission.admit(&function, None).is_err());
+        assert!(admission.admit_to(&function, None).is_err());
         pool.answered(&fake(1));
-        assert!(admission.admit(&function, None).is_ok());
+        assert!(admission.admit_to(&function, None).is_ok());
         pool.idle(&fake(1), at(1));
         assert_eq!(take_idle(&pool, &admission), Some(fake(1)));
         pool.ended(&fake(1));
-        assert!(admission.admit(&function, None).is_ok(), "death gives back too");
+        assert!(admission.admit_to(&function, None).is_ok(), "death gives back too");
         assert!(pool.state.lock().members.is_empty());
     }
 
@@ -379,7 +412,7 @@ mod tests {
         let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1000));
         let environments = [1, 2, 3].map(|key| Fake(key, Arc::default()));
         for environment in &environments {
-            pool.add(environment, permit(&admission), at(0));
+            pool.add(environment, Some(permit(&admission)), at(0));
             pool.idle(environment, at(1));
         }
         let retired = |index: usize| !environments[index].1.lock().is_empty();
@@ -398,7 +431,7 @@ mod tests {
     fn an_old_environment_retires_instead_of_idling() {
         let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(10))), Admission::new(1000));
         let environment = fake(1);
-        pool.add(&environment, permit(&admission), at(0));
+        pool.add(&environment, Some(permit(&admission)), at(0));
         pool.idle(&environment, at(9));
         assert!(take_idle(&pool, &admission).is_some());
         pool.idle(&environment, at(10));

@@ -62,28 +62,33 @@ impl Invoker {
         let (head, executed_version) = (target.head(), target.version());
         let generation = inner.generations.of(&target);
         let begun = loop {
-            let permit =
-                inner.admission.admit(&head.id, head.reserved_concurrency).map_err(Error::Throttled)?;
-            match assign(&generation.pool, &inner.turns, &inner.services.clock).await? {
-                Assignment::New(turn) => {
-                    break inner.begin_cold(&generation, invocation, want_log_tail, permit, turn).await?;
-                }
-                Assignment::Existing(lease) => {
-                    let Some(environment) = lease.begin(permit) else { continue };
-                    match environment.environment.invoke(invocation, want_log_tail) {
-                        Ok(running) => break Begun { environment, running },
-                        // It ended between being taken and being used. Another will do.
-                        Err((refused, _)) => {
-                            generation.pool.ended(&environment);
-                            invocation = refused;
+            let (lease, permit) = match generation.provisioned.lease(&inner.services.clock).await {
+                Some(lease) => (lease, Permit::provisioned()),
+                None => {
+                    let permit = inner.admission.admit(head).map_err(Error::Throttled)?;
+                    match assign(&generation.pool, &inner.turns, &inner.services.clock).await? {
+                        Assignment::New(turn) => {
+                            break inner
+                                .begin_cold(&generation, invocation, want_log_tail, permit, turn)
+                                .await?;
                         }
+                        Assignment::Existing(lease) => (lease, permit),
                     }
+                }
+            };
+            let Some(environment) = lease.begin(permit) else { continue };
+            match environment.environment.invoke(invocation, want_log_tail) {
+                Ok(running) => break Begun { environment, running },
+                // It ended between being taken and being used. Another will do.
+                Err((refused, _)) => {
+                    generation.pool_of(&environment).ended(&environment);
+                    invocation = refused;
                 }
             }
         };
         let Begun { environment, running } = begun;
         let outcome = running.response.await.map_err(|_| Error::ShuttingDown)?;
-        generation.pool.answered(&environment);
+        generation.pool_of(&environment).answered(&environment);
         let log_tail = match want_log_tail {
             true => running.finished.await.ok().and_then(|finished| finished.log_tail),
             false => None,
@@ -104,9 +109,9 @@ impl Inner {
         let (sender, receiver) = oneshot::channel();
         let (inner, generation) = (Arc::clone(self), Arc::clone(generation));
         let start = async move {
-            let begun = inner.start(&generation).await.and_then(|environment| {
+            let begun = inner.start(&generation, Initialization::OnDemand).await.and_then(|environment| {
                 let environment = generation.pooled(&environment);
-                generation.pool.add(&environment, permit, inner.services.clock.moment());
+                generation.pool.add(&environment, Some(permit), inner.services.clock.moment());
                 match environment.environment.invoke(invocation, want_log_tail) {
                     Ok(running) => Ok(Begun { environment, running }),
                     Err((_, refusal)) => {
@@ -124,7 +129,11 @@ impl Inner {
     }
 
     /// Makes a new environment; it initialises while this returns.
-    async fn start(&self, generation: &Arc<Generation>) -> Result<Arc<Environment>, Error> {
+    pub(crate) async fn start(
+        &self,
+        generation: &Arc<Generation>,
+        initialization: Initialization,
+    ) -> Result<Arc<Environment>, Error> {
         let configuration = &generation.configuration;
         let Code::Zip { runtime, sha256, .. } = &configuration.code else {
             return Err(Error::ImageNotOffered);
@@ -145,7 +154,7 @@ impl Inner {
             runtime,
             credentials: self.credentials.issue(&generation.function, &configuration.role),
             additional_environment: Arc::clone(&self.settings.function_environment),
-            initialization: Initialization::OnDemand,
+            initialization,
             egress: self.settings.egress,
         };
         let owner = Arc::downgrade(generation);

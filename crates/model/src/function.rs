@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alias::Alias;
 use crate::arn::{FunctionId, Qualifier};
 use crate::clock::Timestamp;
+use crate::concurrency::ProvisionedConcurrency;
 use crate::recursion::RecursiveLoop;
 use crate::runtime_management::RuntimeUpdates;
 use crate::version::{Package, PublishedVersion, Version};
@@ -35,6 +36,9 @@ pub struct FunctionHead {
     pub aliases: BTreeMap<String, Alias>,
     /// Reserved concurrency, if set.
     pub reserved_concurrency: Option<u32>,
+    /// Provisioned concurrency by version number or alias name.
+    #[serde(default)]
+    pub provisioned: BTreeMap<String, ProvisionedConcurrency>,
     /// Tags of the function.
     pub tags: BTreeMap<String, String>,
     /// ARN of the code signing configuration that deployments are held against.
@@ -61,6 +65,7 @@ impl FunctionHead {
             versions: BTreeMap::new(),
             aliases: BTreeMap::new(),
             reserved_concurrency: None,
+            provisioned: BTreeMap::new(),
             tags: BTreeMap::new(),
             code_signing_config_arn: None,
             recursive_loop: RecursiveLoop::default(),
@@ -70,6 +75,7 @@ impl FunctionHead {
 
     /// Removes what is set for a version or alias that is going away.
     pub fn forget_qualifier(&mut self, qualifier: &str) {
+        self.provisioned.remove(qualifier);
         self.runtime_updates.remove(qualifier);
     }
 

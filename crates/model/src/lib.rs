@@ -10,6 +10,7 @@ pub mod arn;
 pub mod capacity_provider;
 pub mod clock;
 pub mod code_signing_config;
+pub mod concurrency;
 pub mod function;
 pub mod invocation;
 pub mod log;

@@ -10,7 +10,7 @@ use anyhow::Context;
 use rushlight_auth::sigv4::{Payload, Signer, Verifier};
 use rushlight_auth::{AccessKey, RoleSession, SessionKey};
 use rushlight_control::{
-    CodeUrl, CodeUrls, Control, Objects, Retire, Retirement, RuntimeVersion, Runtimes, code,
+    CodeUrl, CodeUrls, Control, DataPlane, Objects, Retirement, RuntimeVersion, Runtimes, code,
 };
 use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
 use rushlight_environment::{Credentials, Forward, ServeEndpoint, Services};
@@ -18,6 +18,7 @@ use rushlight_gateway::{Authentication, CODE_SERVICE, Gateway, Limits, serve_con
 use rushlight_invoke::{CodeSource, Dependencies as InvokeDependencies, Invoker, RoleCredentials, Settings};
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
+use rushlight_model::concurrency::Provision;
 use rushlight_model::function::Architecture;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
 use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
@@ -127,7 +128,7 @@ impl Server {
             quotas: config.account_quotas,
             runtimes: Arc::new(MachineRuntimes(catalogue)),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
-            retire: Arc::new(DataPlane(invoker.clone())),
+            data_plane: Arc::new(Invocations(invoker.clone())),
             objects: objects(config)?,
         })
         .await?;
@@ -326,9 +327,9 @@ impl CodeUrls for PresignedCode {
 }
 
 /// The data plane, as the control plane tells it of changes.
-struct DataPlane(Invoker);
+struct Invocations(Invoker);
 
-impl Retire for DataPlane {
+impl DataPlane for Invocations {
     fn retire(&self, function: &FunctionId, _retirement: Retirement<'_>) {
         // The new head has been committed: what it no longer serves is closed.
         self.0.retire(function);
@@ -336,5 +337,17 @@ impl Retire for DataPlane {
 
     fn in_use(&self, package: &Digest) -> bool {
         self.0.uses_package(&package.to_string())
+    }
+
+    fn claim_concurrency(&self, scope: &Scope, claimed: u32) {
+        self.0.claim_concurrency(scope, claimed);
+    }
+
+    fn provision(&self, function: &FunctionId) {
+        self.0.provision(function);
+    }
+
+    fn provisioned(&self, function: &FunctionId, version: u64) -> Provision {
+        self.0.provisioned(function, version)
     }
 }

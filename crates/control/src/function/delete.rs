@@ -44,7 +44,10 @@ async fn function(control: &Control, context: &RequestContext, reference: &Funct
         }
     };
     let retirement = Retirement::Deleted { incarnation: &head.incarnation };
-    control.retire.retire(&head.id, retirement);
+    control.data_plane.retire(&head.id, retirement);
+    if head.claimed_concurrency() > 0 {
+        control.tell_claims(&context.scope).await?;
+    }
     control.remove_rows(&head).await;
     tracing::info!(function = %reference.arn(), request = %context.request_id, "function.deleted");
     Ok(())
@@ -57,19 +60,23 @@ async fn version(
     reference: &FunctionReference,
     number: u64,
 ) -> Result<()> {
-    let mut row = None;
+    let (mut row, mut provisioned) = (None, false);
     let entry = control
         .functions
         .update(&control.key(&reference.function), |present| {
             let head = &*present.ok_or_else(|| not_found(reference))?.value;
             row = head.versions.get(&number).map(|version| version.row.clone());
+            provisioned = head.provisioned.contains_key(&number.to_string());
             Control::without_version(head, number)
         })
         .await?;
     let Some(row) = row else { return Ok(()) };
     let head = &entry.value;
     let retirement = Retirement::VersionDeleted { incarnation: &head.incarnation, version: number };
-    control.retire.retire(&head.id, retirement);
+    control.data_plane.retire(&head.id, retirement);
+    if provisioned {
+        control.tell_claims(&context.scope).await?;
+    }
     control.remove_row(&head.id, &row).await;
     tracing::info!(function = %reference.arn(), request = %context.request_id, "version.deleted");
     Ok(())

@@ -27,8 +27,28 @@ pub(crate) mod tags;
 pub(crate) mod update;
 pub(crate) mod view;
 
+use std::sync::Arc;
+
 use rushlight_api::lambda::types;
-use rushlight_model::function::Architecture;
+use rushlight_model::arn::FunctionReference;
+use rushlight_model::function::{Architecture, FunctionHead};
+use rushlight_store::table::Entry;
+
+use crate::Control;
+use crate::error::{Error, Result};
+
+impl Control {
+    /// The head of a function, or AWS' words for one that is not there, naming it as the caller did.
+    pub(crate) async fn head(&self, reference: &FunctionReference) -> Result<Arc<FunctionHead>> {
+        let entry = self.functions.get(&self.key(&reference.function)).await?;
+        entry.map(|entry| entry.value).ok_or_else(|| Error::FunctionNotFound { arn: reference.arn() })
+    }
+}
+
+/// The head within an update of it, or AWS' words for a function that is not there.
+pub(crate) fn found<'a>(present: Option<&'a Entry<FunctionHead>>, arn: &str) -> Result<&'a FunctionHead> {
+    present.map(|entry| &*entry.value).ok_or_else(|| Error::FunctionNotFound { arn: arn.to_owned() })
+}
 
 /// The architecture that a request names, if it names one.
 pub(crate) fn architecture(given: Option<&[types::Architecture]>) -> Option<Architecture> {

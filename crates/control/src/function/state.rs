@@ -199,7 +199,7 @@ impl Control {
         if head.serving.is_none() && head.latest.generation > 1 {
             let retirement =
                 Retirement::Superseded { incarnation: &head.incarnation, generation: head.latest.generation };
-            self.retire.retire(&head.id, retirement);
+            self.data_plane.retire(&head.id, retirement);
         }
         tracing::debug!(function = %head.id.arn(), generation = head.latest.generation, failed = failure.is_some(),
             "function.settled");

@@ -1,5 +1,6 @@
 //! A control plane to be tested, and the rest of the server as far as it touches it.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,11 +11,12 @@ use parking_lot::Mutex;
 use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::*;
 use rushlight_control::{
-    CodeUrl, CodeUrls, Control, Dependencies, Object, ObjectError, ObjectRequest, Objects, RequestContext,
-    Retire, Retirement, RuntimeVersion, Runtimes,
+    CodeUrl, CodeUrls, Control, DataPlane, Dependencies, Object, ObjectError, ObjectRequest, Objects,
+    RequestContext, Retirement, RuntimeVersion, Runtimes,
 };
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
+use rushlight_model::concurrency::Provision;
 use rushlight_model::function::{Architecture as MachineArchitecture, FunctionHead};
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::request_id::RequestId;
@@ -42,7 +44,7 @@ pub(crate) struct World {
     pub(crate) packages: PackageStore,
     pub(crate) clock: Clock,
     pub(crate) machine: Arc<Machine>,
-    pub(crate) data_plane: Arc<DataPlane>,
+    pub(crate) data_plane: Arc<FakeDataPlane>,
     pub(crate) disk: Arc<Disk>,
     quotas: AccountQuotas,
     /// Dropped last.
@@ -78,7 +80,7 @@ impl World {
         let blobs = BlobStore::open(&directory.path().join("blobs")).unwrap();
         let packages = PackageStore::open(&directory.path().join("packages")).unwrap();
         let machine = Arc::new(Machine::default());
-        let data_plane = Arc::new(DataPlane::default());
+        let data_plane = Arc::new(FakeDataPlane::default());
         let versions_store = store.clone();
         let control = Control::open(Dependencies {
             store,
@@ -90,7 +92,7 @@ impl World {
             quotas,
             runtimes: machine.clone(),
             code_urls: Arc::new(Urls),
-            retire: data_plane.clone(),
+            data_plane: data_plane.clone(),
             objects: Some(Arc::new(Buckets)),
         })
         .await
@@ -288,12 +290,14 @@ impl CodeUrls for Urls {
 
 /// Remembers what it is told.
 #[derive(Default)]
-pub(crate) struct DataPlane {
+pub(crate) struct FakeDataPlane {
     pub(crate) told: Mutex<Vec<String>>,
     pub(crate) mounted: Mutex<Vec<Digest>>,
+    /// What there is ready of each version.
+    pub(crate) provisions: Mutex<BTreeMap<u64, Provision>>,
 }
 
-impl Retire for DataPlane {
+impl DataPlane for FakeDataPlane {
     fn retire(&self, function: &FunctionId, retirement: Retirement<'_>) {
         let text = match retirement {
             Retirement::Superseded { generation, .. } => format!("{} serves {generation}", function.name),
@@ -305,6 +309,18 @@ impl Retire for DataPlane {
 
     fn in_use(&self, package: &Digest) -> bool {
         self.mounted.lock().contains(package)
+    }
+
+    fn claim_concurrency(&self, scope: &Scope, claimed: u32) {
+        self.told.lock().push(format!("{} claims {claimed}", scope.account));
+    }
+
+    fn provision(&self, function: &FunctionId) {
+        self.told.lock().push(format!("{} is provisioned", function.name));
+    }
+
+    fn provisioned(&self, _function: &FunctionId, version: u64) -> Provision {
+        self.provisions.lock().get(&version).copied().unwrap_or_default()
     }
 }
 
