@@ -259,6 +259,60 @@ def test_a_reference_needs_versions(bucket, functions):
     assert functions.refusal(code) == (*INVALID, text, WITH_TYPE)
 
 
+def test_versions_of_what_stays_in_its_bucket(bucket, functions):
+    before = functions.client.get_account_settings()["AccountUsage"]["TotalCodeSize"]
+    versions = [bucket.put_object(Bucket="code", Key="p.zip", Body=python(f"published {number}"))["VersionId"] for number in (1, 2)]
+    code = {"S3Bucket": "code", "S3Key": "p.zip", "S3ObjectStorageMode": "REFERENCE"}
+    name = functions.create(code | {"S3ObjectVersion": versions[0]}, Publish=True)
+    functions.settled(name)
+    functions.client.update_function_code(FunctionName=name, Publish=True, S3ObjectVersion=versions[1], **code)
+    functions.settled(name)
+    for number, version in enumerate(versions, 1):
+        found = functions.client.get_function(FunctionName=name, Qualifier=str(number))
+        assert found["Code"]["ResolvedS3Object"]["S3ObjectVersion"] == version
+        assert found["Configuration"]["CodeSha256"] == sha256(python(f"published {number}"))
+        payload = functions.client.invoke(FunctionName=name, Qualifier=str(number))["Payload"].read()
+        assert json.loads(payload) == f"published {number}"
+    assert functions.client.get_account_settings()["AccountUsage"]["TotalCodeSize"] == before
+    functions.client.delete_function(FunctionName=name)
+
+
+def test_a_key_for_the_package_is_echoed(bucket, functions):
+    bucket.put_object(Bucket="code", Key="key.zip", Body=python(1))
+    arn = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+    code = {"S3Bucket": "code", "S3Key": "key.zip"}
+    name = functions.create(code | {"SourceKMSKeyArn": arn})
+    functions.settled(name)
+
+    def shown():
+        found = functions.client.get_function(FunctionName=name)
+        assert "SourceKMSKeyArn" not in found["Configuration"] and "KMSKeyArn" not in found["Configuration"]
+        return found["Code"].get("SourceKMSKeyArn")
+
+    assert shown() == arn
+    other = arn.replace("1111", "9999")
+    functions.client.update_function_code(FunctionName=name, SourceKMSKeyArn=other, **code)
+    functions.settled(name)
+    assert shown() == other
+    functions.client.update_function_code(FunctionName=name, **code)
+    functions.settled(name)
+    assert shown() is None
+    status, code, message, _ = functions.refusal(code | {"SourceKMSKeyArn": "no-arn"})
+    assert (status, code) == (400, "ValidationException") and "code.sourceKMSKeyArn" in message
+
+
+def test_the_cli(bucket, functions, instance, python_runtime):
+    bucket.put_object(Bucket="code", Key="cli.zip", Body=python("by the CLI"))
+    name = unique("cli")
+    for version in (1, 2):
+        instance.aws(
+            "lambda", "create-function", "--function-name", f"{name}-{version}", "--runtime", python_runtime,
+            "--handler", "index.handler", "--role", ROLE, "--code", "S3Bucket=code,S3Key=cli.zip", version=version,
+        )  # fmt: skip
+        functions.settled(f"{name}-{version}")
+        assert functions.answer(f"{name}-{version}") == "by the CLI"
+
+
 # How the service is asked
 
 

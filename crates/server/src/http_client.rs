@@ -55,7 +55,7 @@ pub enum HttpError {
     #[error("the connection broke: {0}")]
     Broken(#[from] hyper::Error),
     /// The server takes too long.
-    #[error("no answer within {} s", .0.as_secs())]
+    #[error("no answer within {} seconds", .0.as_secs())]
     Slow(Duration),
     /// The body is larger than was allowed.
     #[error("the answer is too large")]

@@ -20,6 +20,7 @@ use rushlight_control::{Object, ObjectError, ObjectRequest, Objects};
 use rushlight_model::clock::Clock;
 use rushlight_store::BoxFuture;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use self::refusal::Refusal;
 use crate::http_client::{Answer, HttpClient, HttpError, Patience};
@@ -29,6 +30,8 @@ const PATIENCE: Patience = Patience {
     answer: Duration::from_secs(30),
     piece: Duration::from_secs(20),
 };
+/// For a whole object, however steadily it comes: others wait for their turn.
+const WHOLE: Duration = Duration::from_mins(5);
 /// How often a request is made that fails for a reason that may pass.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
@@ -77,7 +80,8 @@ impl S3Objects {
         let mut region = request.region.to_owned();
         let mut attempt = 1;
         loop {
-            let answer = self.ask(request, &region).await;
+            let answer = timeout(WHOLE, self.ask(request, &region)).await;
+            let answer = answer.unwrap_or(Err(HttpError::Slow(WHOLE)));
             let passing = match &answer {
                 Ok(answer) => answer.status.is_server_error(),
                 Err(error) => matches!(error, HttpError::Broken(_)),

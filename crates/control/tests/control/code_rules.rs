@@ -272,6 +272,7 @@ async fn an_update_of_code_may_change_the_architecture() {
         UpdateFunctionCodeRequest { architectures: Some(vec![Architecture::Arm64]), ..new_code("f", "1") };
     let shown = world.update_code(arm).await.unwrap();
     assert_eq!(shown.architectures, Some(vec![Architecture::Arm64]));
+    assert!(shown.last_modified.unwrap().ends_with(".000+0000"), "AWS notes updates to the second");
     world.settled("f").await;
     let kept = world.update_code(new_code("f", "2")).await.unwrap();
     assert_eq!(kept.architectures, Some(vec![Architecture::Arm64]));
