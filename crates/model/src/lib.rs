@@ -11,6 +11,7 @@ pub mod capacity_provider;
 pub mod clock;
 pub mod code_signing_config;
 pub mod concurrency;
+pub mod event_pattern;
 pub mod function;
 pub mod invocation;
 pub mod log;
