@@ -18,6 +18,8 @@ MEMBERS = {
     "RuntimeVersionArn": r"arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}",
     "requestId": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 }
+# Times that are numbers: seconds, to the millisecond.
+SECONDS = {"LastModified"}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -61,6 +63,9 @@ def _member(key, value, replacements):
     if key in MEMBERS and isinstance(value, str) and value:
         assert re.fullmatch(MEMBERS[key], value), f"{key} has another form than expected: {value!r}"
         return f"<{key}>"
+    if key in SECONDS and isinstance(value, int | float):
+        assert 1e9 < value < 1e10 and round(value, 3) == value, f"{key} is no time in seconds: {value!r}"
+        return f"<{key} in seconds>"
     return normalised(value, replacements)
 
 

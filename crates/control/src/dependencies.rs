@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
+use rushlight_model::event_source_mapping::Source;
 use rushlight_model::function::{Architecture, FunctionHead};
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::version::PublishedConfiguration;
@@ -40,6 +41,8 @@ pub struct Dependencies {
     pub data_plane: Arc<dyn DataPlane>,
     /// Where code named by bucket and key is fetched from; `None` until such a service is configured.
     pub objects: Option<Arc<dyn Objects>>,
+    /// Looks at queues and streams before they are mapped; [`AnySource`] where there is nothing to look at.
+    pub event_sources: Arc<dyn EventSources>,
 }
 
 impl fmt::Debug for Dependencies {
@@ -189,4 +192,56 @@ pub enum ObjectError {
 pub trait Objects: Send + Sync {
     /// The whole object.
     fn get<'a>(&'a self, request: ObjectRequest<'a>) -> BoxFuture<'a, Result<Object, ObjectError>>;
+}
+
+/// What is about to be mapped to a function.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceCheck<'a> {
+    /// Account and region of the function.
+    pub scope: &'a Scope,
+    /// What is to be read.
+    pub source: &'a Source,
+    /// Seconds that an invocation may take.
+    pub function_timeout_seconds: u32,
+}
+
+/// Why a source cannot be mapped, in AWS' words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceRefusal {
+    /// There is no such queue.
+    #[error(
+        "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error \
+         Message: The specified queue does not exist."
+    )]
+    NoQueue,
+    /// There is no such stream.
+    #[error("Stream not found: {arn}")]
+    NoStream {
+        /// ARN of the stream.
+        arn: String,
+    },
+    /// Messages would be visible again before the function has ended.
+    #[error("Queue visibility timeout: {queue} seconds is less than Function timeout: {function} seconds")]
+    VisibilityTimeout {
+        /// That of the queue, in seconds.
+        queue: u32,
+        /// That of the function, in seconds.
+        function: u32,
+    },
+}
+
+/// The services that queues and streams are in, as far as they are asked when a mapping is created.
+pub trait EventSources: Send + Sync {
+    /// Whether the source can be mapped. A service that cannot be reached is no reason to refuse: polling will tell.
+    fn check<'a>(&'a self, check: SourceCheck<'a>) -> BoxFuture<'a, Result<(), SourceRefusal>>;
+}
+
+/// Takes every source as it is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnySource;
+
+impl EventSources for AnySource {
+    fn check<'a>(&'a self, _check: SourceCheck<'a>) -> BoxFuture<'a, Result<(), SourceRefusal>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

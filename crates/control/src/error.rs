@@ -146,6 +146,23 @@ pub enum Error {
     /// The service that objects are fetched from failed or cannot be reached.
     #[error("{0}")]
     ObjectService(String),
+    /// There is a mapping for this function and source.
+    #[error("{0}")]
+    MappingExists(String),
+    /// The event source mapping does not exist.
+    #[error("The resource you requested does not exist.")]
+    MappingNotFound,
+    /// The event source mapping is in a transition.
+    #[error("Cannot {verb} the event source mapping because it is in use.")]
+    MappingInUse {
+        /// What was to be done with it.
+        verb: &'static str,
+    },
+    /// Others changed the same thing again and again at the same time.
+    #[error(
+        "The operation cannot be performed at this time. Others are changing the resource. Please try again."
+    )]
+    Busy,
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] rushlight_store::Error),
@@ -232,9 +249,10 @@ impl From<Error> for rushlight_api::Error {
         match error {
             Error::InvalidParameter(_) => errors::invalid_parameter_value_exception(message),
             Error::Validation(_) => Self::validation(message),
-            Error::FunctionNotFound { .. } | Error::ResourceNotFound(_) | Error::OtherRegion(_) => {
-                errors::resource_not_found_exception(message)
-            }
+            Error::FunctionNotFound { .. }
+            | Error::ResourceNotFound(_)
+            | Error::OtherRegion(_)
+            | Error::MappingNotFound => errors::resource_not_found_exception(message),
             Error::OtherAccount => Self::access_denied(None),
             Error::AccessDenied(_) => Self::access_denied(Some(message)),
             Error::NoProvisionedConcurrency => {
@@ -250,7 +268,10 @@ impl From<Error> for rushlight_api::Error {
             | Error::CodeSigningConfigInUse { .. }
             | Error::CapacityProviderExists { .. }
             | Error::CapacityProviderInUse { .. }
-            | Error::UnfitCapacityProvider { .. } => errors::resource_conflict_exception(message),
+            | Error::UnfitCapacityProvider { .. }
+            | Error::MappingExists(_)
+            | Error::Busy => errors::resource_conflict_exception(message),
+            Error::MappingInUse { .. } => errors::resource_in_use_exception(message),
             Error::RevisionMismatch => errors::precondition_failed_exception(message),
             Error::TooLarge(_) => Self::request_entity_too_large(message),
             Error::CodeStorageExceeded => errors::code_storage_exceeded_exception(message),

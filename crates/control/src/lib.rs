@@ -26,6 +26,7 @@ mod concurrency;
 mod context;
 mod dependencies;
 mod error;
+mod event_source_mapping;
 mod function;
 mod garbage;
 mod ledger;
@@ -42,8 +43,8 @@ mod version;
 
 pub use context::RequestContext;
 pub use dependencies::{
-    CodeUrl, CodeUrls, DataPlane, Dependencies, Object, ObjectError, ObjectRequest, Objects, Retirement,
-    RuntimeVersion, Runtimes,
+    AnySource, CodeUrl, CodeUrls, DataPlane, Dependencies, EventSources, Object, ObjectError, ObjectRequest,
+    Objects, Retirement, RuntimeVersion, Runtimes, SourceCheck, SourceRefusal,
 };
 pub use error::{Error, Result, request_too_large};
 pub use service::Control;

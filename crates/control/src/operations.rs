@@ -9,8 +9,8 @@ use crate::context::RequestContext;
 use crate::function::{create, delete, get, list, update};
 use crate::service::{Answer, Control};
 use crate::{
-    account, alias, capacity_provider, code_signing_config, concurrency, provisioned_concurrency, recursion,
-    runtime_management, tags, version,
+    account, alias, capacity_provider, code_signing_config, concurrency, event_source_mapping,
+    provisioned_concurrency, recursion, runtime_management, tags, version,
 };
 
 macro_rules! operations {
@@ -46,6 +46,8 @@ operations! {
         get_account_settings(GetAccountSettingsRequest) -> GetAccountSettingsResponse = account::settings;
         get_alias(GetAliasRequest) -> GetAliasResponse = alias::get;
         get_code_signing_config(GetCodeSigningConfigRequest) -> GetCodeSigningConfigResponse = code_signing_config::get;
+        get_event_source_mapping(GetEventSourceMappingRequest) -> GetEventSourceMappingResponse
+            = event_source_mapping::get::get;
         get_function(GetFunctionRequest) -> GetFunctionResponse = get::get;
         get_function_code_signing_config(GetFunctionCodeSigningConfigRequest) -> GetFunctionCodeSigningConfigResponse
             = code_signing_config::function::get;
@@ -57,6 +59,8 @@ operations! {
             = runtime_management::get;
         list_aliases(ListAliasesRequest) -> ListAliasesResponse = alias::list;
         list_code_signing_configs(ListCodeSigningConfigsRequest) -> ListCodeSigningConfigsResponse = code_signing_config::list;
+        list_event_source_mappings(ListEventSourceMappingsRequest) -> ListEventSourceMappingsResponse
+            = event_source_mapping::list::list;
         list_functions(ListFunctionsRequest) -> ListFunctionsResponse = list::list;
         list_functions_by_code_signing_config(ListFunctionsByCodeSigningConfigRequest) -> ListFunctionsByCodeSigningConfigResponse
             = code_signing_config::function::list;
@@ -81,10 +85,14 @@ operations! {
         create_alias(CreateAliasRequest) -> CreateAliasResponse = alias::create;
         create_code_signing_config(CreateCodeSigningConfigRequest) -> CreateCodeSigningConfigResponse
             = code_signing_config::create;
+        create_event_source_mapping(CreateEventSourceMappingRequest) -> CreateEventSourceMappingResponse
+            = event_source_mapping::create::create;
         create_function(CreateFunctionRequest) -> CreateFunctionResponse = create::create;
         delete_alias(DeleteAliasRequest) -> DeleteAliasResponse = alias::delete;
         delete_code_signing_config(DeleteCodeSigningConfigRequest) -> DeleteCodeSigningConfigResponse
             = code_signing_config::delete;
+        delete_event_source_mapping(DeleteEventSourceMappingRequest) -> DeleteEventSourceMappingResponse
+            = event_source_mapping::delete::delete;
         delete_function(DeleteFunctionRequest) -> DeleteFunctionResponse = delete::delete;
         delete_function_code_signing_config(DeleteFunctionCodeSigningConfigRequest) -> DeleteFunctionCodeSigningConfigResponse
             = code_signing_config::function::delete;
@@ -100,6 +108,8 @@ operations! {
         update_alias(UpdateAliasRequest) -> UpdateAliasResponse = alias::update;
         update_code_signing_config(UpdateCodeSigningConfigRequest) -> UpdateCodeSigningConfigResponse
             = code_signing_config::update;
+        update_event_source_mapping(UpdateEventSourceMappingRequest) -> UpdateEventSourceMappingResponse
+            = event_source_mapping::update::update;
         update_function_code(UpdateFunctionCodeRequest) -> UpdateFunctionCodeResponse = update::code;
         update_function_configuration(UpdateFunctionConfigurationRequest) -> UpdateFunctionConfigurationResponse
             = update::configuration;

@@ -22,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::dependencies::{CodeUrls, DataPlane, Dependencies, Objects, Runtimes};
+use crate::dependencies::{CodeUrls, DataPlane, Dependencies, EventSources, Objects, Runtimes};
 use crate::error::{Error, Result};
+use crate::event_source_mapping::Mappings;
 use crate::function::state;
 use crate::garbage;
 use crate::ledger::{self, Ledger};
@@ -51,6 +52,8 @@ pub struct Control {
     pub(crate) code_urls: Arc<dyn CodeUrls>,
     pub(crate) data_plane: Arc<dyn DataPlane>,
     pub(crate) objects: Option<Arc<dyn Objects>>,
+    pub(crate) event_sources: Arc<dyn EventSources>,
+    pub(crate) mappings: Mappings,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) code_signing_configs: Table<CodeSigningConfig>,
     pub(crate) capacity_providers: Table<CapacityProvider>,
@@ -95,6 +98,8 @@ impl Control {
             data_plane: dependencies.data_plane,
             objects: dependencies.objects,
             claiming: Arc::default(),
+            event_sources: dependencies.event_sources,
+            mappings: Mappings::new(&dependencies.store),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
@@ -125,6 +130,7 @@ impl Control {
             control.data_plane.provision(function);
         }
         control.settle_capacity_providers().await?;
+        control.take_up_mappings().await?;
         control.tasks.spawn(garbage::run(control.clone()));
         Ok(control)
     }

@@ -17,6 +17,7 @@ use crate::capacity_provider;
 use crate::code_signing_config;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
+use crate::event_source_mapping;
 use crate::function;
 
 /// How many tags a resource may have.
@@ -32,6 +33,8 @@ enum Resource {
     Function(FunctionId),
     CodeSigningConfig(CodeSigningConfigId),
     CapacityProvider(CapacityProviderId),
+    /// The UUID of a mapping, and its account and region.
+    EventSourceMapping(Scope, String),
 }
 
 pub(crate) async fn tag(
@@ -81,6 +84,9 @@ pub(crate) async fn list(
             code_signing_config::existing(control, &id.scope, &id.arn()).await?.value.tags.clone()
         }
         Resource::CapacityProvider(id) => capacity_provider::existing(control, &id).await?.value.tags.clone(),
+        Resource::EventSourceMapping(scope, uuid) => {
+            event_source_mapping::tags::read(control, &scope, &uuid).await?
+        }
     };
     Ok(ListTagsResponse { tags: Some(tags) })
 }
@@ -94,6 +100,9 @@ async fn change(
         Resource::Function(id) => function::tags::change(control, id, alter).await,
         Resource::CodeSigningConfig(id) => code_signing_config::change_tags(control, id, alter).await,
         Resource::CapacityProvider(id) => capacity_provider::change_tags(control, id, alter).await,
+        Resource::EventSourceMapping(scope, uuid) => {
+            event_source_mapping::tags::change(control, scope, uuid, alter).await
+        }
     }
 }
 
@@ -118,7 +127,14 @@ fn resource(here: &Scope, arn: &str) -> Result<Resource> {
         Some("code-signing-config") => CodeSigningConfigId::parse(here, arn)
             .map(Resource::CodeSigningConfig)
             .ok_or_else(|| Error::NoCodeSigningConfig { arn: arn.to_owned() }),
-        Some("event-source-mapping") => Err(missing("Event source mapping")),
+        Some("event-source-mapping") => {
+            let mut fields = arn.split(':');
+            let is_here = fields.nth(3) == Some(here.region.as_str());
+            match fields.nth(2) {
+                Some(uuid) if is_here => Ok(Resource::EventSourceMapping(here.clone(), uuid.to_owned())),
+                _ => Err(missing("Event source mapping")),
+            }
+        }
         Some("capacity-provider") => capacity_provider::named(here, arn).map(Resource::CapacityProvider),
         _ => Err(missing("Network connector")),
     }

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod code_signing_config;
 pub mod concurrency;
 pub mod event_pattern;
+pub mod event_source_mapping;
 pub mod function;
 pub mod invocation;
 pub mod log;

@@ -10,7 +10,7 @@ use anyhow::Context;
 use rushlight_auth::sigv4::{Payload, Signer, Verifier};
 use rushlight_auth::{AccessKey, RoleSession, SessionKey};
 use rushlight_control::{
-    CodeUrl, CodeUrls, Control, DataPlane, Objects, Retirement, RuntimeVersion, Runtimes, code,
+    AnySource, CodeUrl, CodeUrls, Control, DataPlane, Objects, Retirement, RuntimeVersion, Runtimes, code,
 };
 use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
 use rushlight_environment::{Credentials, Forward, ServeEndpoint, Services};
@@ -130,6 +130,7 @@ impl Server {
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
             data_plane: Arc::new(Invocations(invoker.clone())),
             objects: objects(config)?,
+            event_sources: Arc::new(AnySource),
         })
         .await?;
         let authentication = match config.auth {

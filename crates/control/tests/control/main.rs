@@ -7,6 +7,7 @@ mod capacity_provider;
 mod code_rules;
 mod code_signing_config;
 mod crashes;
+mod event_source_mapping;
 mod images;
 mod lists;
 mod races;

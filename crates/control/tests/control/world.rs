@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::*;
 use rushlight_control::{
-    CodeUrl, CodeUrls, Control, DataPlane, Dependencies, Object, ObjectError, ObjectRequest, Objects,
-    RequestContext, Retirement, RuntimeVersion, Runtimes,
+    CodeUrl, CodeUrls, Control, DataPlane, Dependencies, EventSources, Object, ObjectError, ObjectRequest,
+    Objects, RequestContext, Retirement, RuntimeVersion, Runtimes, SourceCheck, SourceRefusal,
 };
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
@@ -46,6 +46,7 @@ pub(crate) struct World {
     pub(crate) machine: Arc<Machine>,
     pub(crate) data_plane: Arc<FakeDataPlane>,
     pub(crate) disk: Arc<Disk>,
+    pub(crate) sources: Arc<Sources>,
     quotas: AccountQuotas,
     /// Dropped last.
     directory: TempDir,
@@ -82,6 +83,7 @@ impl World {
         let machine = Arc::new(Machine::default());
         let data_plane = Arc::new(FakeDataPlane::default());
         let versions_store = store.clone();
+        let sources = Arc::new(Sources::default());
         let control = Control::open(Dependencies {
             store,
             functions: functions.clone(),
@@ -94,10 +96,23 @@ impl World {
             code_urls: Arc::new(Urls),
             data_plane: data_plane.clone(),
             objects: Some(Arc::new(Buckets)),
+            event_sources: sources.clone(),
         })
         .await
         .unwrap();
-        Self { control, functions, blobs, packages, clock, machine, data_plane, disk, quotas, directory }
+        Self {
+            control,
+            functions,
+            blobs,
+            packages,
+            clock,
+            machine,
+            data_plane,
+            disk,
+            sources,
+            quotas,
+            directory,
+        }
     }
 
     /// Ends the server, whatever is under way, and starts another on what is on disk.
@@ -196,6 +211,22 @@ pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
         }
     };
     assert!(tokio::time::timeout(PATIENCE, poll).await.is_ok(), "{what}");
+}
+
+/// Waits until there is something, and returns it.
+pub(crate) async fn is_eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let poll = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    match tokio::time::timeout(PATIENCE, poll).await {
+        Ok(found) => found,
+        Err(_) => panic!("not {what} in time"),
+    }
 }
 
 pub(crate) fn is_under_way(shown: &FunctionConfiguration) -> bool {
@@ -356,6 +387,20 @@ impl Objects for Buckets {
     }
 }
 
+/// The services that queues and streams are in.
+#[derive(Default)]
+pub(crate) struct Sources {
+    /// What every source is refused with.
+    pub(crate) refusal: Mutex<Option<SourceRefusal>>,
+}
+
+impl EventSources for Sources {
+    fn check<'a>(&'a self, _check: SourceCheck<'a>) -> BoxFuture<'a, Result<(), SourceRefusal>> {
+        let refusal = self.refusal.lock().clone();
+        Box::pin(std::future::ready(refusal.map_or(Ok(()), Err)))
+    }
+}
+
 /// When the disk dies within a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -367,7 +412,7 @@ pub(crate) enum Fault {
 pub(crate) struct Disk {
     store: Sqlite,
     _data: DataDirectory,
-    /// The next write of a row meets this.
+    /// The next write of a row meets this, if no more are to come before.
     pub(crate) fault: Mutex<Option<Fault>>,
     /// So many writes of rows succeed before one meets the fault.
     spared: AtomicUsize,

@@ -6,6 +6,7 @@
 mod cache;
 pub mod capacity_provider;
 pub mod code_signing_config;
+pub mod event_source_mapping;
 pub mod function;
 pub mod version;
 

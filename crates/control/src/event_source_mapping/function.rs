@@ -1,0 +1,43 @@
+//! Which function a request means.
+
+use std::sync::Arc;
+
+use rushlight_model::arn::FunctionReference;
+use rushlight_model::event_source_mapping::{MappedFunction, Settings};
+use rushlight_model::function::FunctionHead;
+
+use crate::Control;
+use crate::context::RequestContext;
+use crate::error::{Error, Result};
+
+/// The function as the caller named it.
+pub(super) fn mapped(reference: &FunctionReference) -> MappedFunction {
+    MappedFunction {
+        name: reference.function.name.clone(),
+        qualifier: reference.qualifier.as_ref().map(ToString::to_string),
+    }
+}
+
+/// The function, which must exist with what its qualifier names.
+pub(super) async fn find(
+    control: &Control,
+    context: &RequestContext,
+    name: &str,
+) -> Result<(MappedFunction, Arc<FunctionHead>)> {
+    let reference = FunctionReference::parse(&context.scope, name, None)?;
+    let entry = control.functions.get(&control.key(&reference.function)).await?;
+    let head =
+        entry.map(|entry| entry.value).filter(|head| head.version(reference.qualifier.as_ref()).is_some());
+    let head = head.ok_or_else(|| Error::invalid("Function does not exist"))?;
+    Ok((mapped(&reference), head))
+}
+
+/// A mapping may not use more than what is reserved for its function.
+pub(super) fn check_concurrency(head: &FunctionHead, settings: &Settings) -> Result<()> {
+    match (settings.maximum_concurrency, head.reserved_concurrency) {
+        (Some(maximum), Some(reserved)) if maximum > reserved => Err(Error::invalid(format!(
+            "MaximumConcurrency: {maximum} is greater than Function Reserved Concurrency: {reserved}"
+        ))),
+        _ => Ok(()),
+    }
+}
