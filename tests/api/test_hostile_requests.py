@@ -43,15 +43,15 @@ def connect(server, timeout=20):
 
 def exchange(server, data, shutdown=False):
     """Sends bytes and reads until the server closes or goes quiet."""
+    answer = b""
     with connect(server, timeout=10) as connection:
         try:
             connection.sendall(data)
             if shutdown:
                 connection.shutdown(socket.SHUT_WR)
-            answer = b""
             while chunk := connection.recv(65536):
                 answer += chunk
-        except (TimeoutError, ConnectionError):
+        except OSError:  # It may be refused before it is all sent, or read.
             pass
         return answer
 
