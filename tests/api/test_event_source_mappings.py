@@ -382,6 +382,20 @@ def test_a_mapping_outlives_its_function(client, deploy, mapped):
     assert settle(client, mapping["UUID"])["State"] == "Enabled"
 
 
+def test_reserved_concurrency_bounds_that_of_a_mapping(client, deploy, mapped):
+    name = deploy(CODE, name=unique("reserved"))
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=5)
+    queue = dict(FunctionName=name, **SOURCES["sqs"])
+    text = "MaximumConcurrency: 6 is greater than Function Reserved Concurrency: 5"
+    more, enough = {"MaximumConcurrency": 6}, {"MaximumConcurrency": 5}
+    create, update = client.create_event_source_mapping, client.update_event_source_mapping
+    assert refusal(create, ScalingConfig=more, **queue) == ("InvalidParameterValueException", text)
+    mapping = mapped(ScalingConfig=enough, **queue)
+    assert refusal(update, UUID=mapping["UUID"], ScalingConfig=more) == ("InvalidParameterValueException", text)
+    client.delete_function(FunctionName=name)
+    assert update(UUID=mapping["UUID"], ScalingConfig=more)["ScalingConfig"] == more
+
+
 def test_tags(client, function, mapped):
     mapping = mapped(FunctionName=function, Tags={"a": "1"}, **SOURCES["sqs"])
     arn = mapping["EventSourceMappingArn"]

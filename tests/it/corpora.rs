@@ -69,6 +69,11 @@ fn zip() {
 }
 
 #[test]
+fn event_pattern() {
+    run("event_pattern", MUTATIONS, rushlight_model::event_pattern::fuzz_event_pattern);
+}
+
+#[test]
 fn runtime_api() {
     // Each input is a whole connection to an environment: fewer of them.
     run("runtime_api", MUTATIONS / 10, rushlight_environment::fuzz_runtime_api);

@@ -49,6 +49,16 @@ impl EventPattern {
     }
 }
 
+/// The target of a fuzzer: a pattern and an event, a line each, as strangers send them.
+#[doc(hidden)]
+pub fn fuzz_event_pattern(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (pattern, event) = text.split_once('\n').unwrap_or((text, "{}"));
+    if let (Ok(pattern), Ok(event)) = (EventPattern::parse(pattern), serde_json::from_str(event)) {
+        let _ = pattern.matches(&event);
+    }
+}
+
 /// What is said of the fields of one object.
 #[derive(Debug, Clone, PartialEq)]
 struct Fields {

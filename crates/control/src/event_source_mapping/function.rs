@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rushlight_model::arn::FunctionReference;
-use rushlight_model::event_source_mapping::{MappedFunction, Settings};
+use rushlight_model::arn::{FunctionId, FunctionReference};
+use rushlight_model::event_source_mapping::{EventSourceMapping, MappedFunction, Settings};
 use rushlight_model::function::FunctionHead;
 
 use crate::Control;
@@ -30,6 +30,16 @@ pub(super) async fn find(
         entry.map(|entry| entry.value).filter(|head| head.version(reference.qualifier.as_ref()).is_some());
     let head = head.ok_or_else(|| Error::invalid("Function does not exist"))?;
     Ok((mapped(&reference), head))
+}
+
+/// The function of a mapping, unless it was deleted.
+pub(super) async fn current(
+    control: &Control,
+    mapping: &EventSourceMapping,
+) -> Result<Option<Arc<FunctionHead>>> {
+    let function = FunctionId { scope: mapping.scope.clone(), name: mapping.function.name.clone() };
+    let entry = control.functions.get(&control.key(&function)).await?;
+    Ok(entry.map(|entry| entry.value))
 }
 
 /// A mapping may not use more than what is reserved for its function.

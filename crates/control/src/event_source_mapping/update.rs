@@ -63,6 +63,10 @@ async fn changed(
         let (named, head) = function::find(control, context, &members.function_name).await?;
         function::check_concurrency(&head, &settings)?;
         function = named;
+    } else if members.scaling_config.is_some()
+        && let Some(head) = function::current(control, seen).await?
+    {
+        function::check_concurrency(&head, &settings)?;
     }
     Ok(EventSourceMapping { settings, enabled, function, ..seen.in_state(state, now) })
 }
