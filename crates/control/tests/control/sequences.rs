@@ -13,6 +13,7 @@ use rushlight_store::Digest;
 
 use crate::world::{Answer, World, in_scope, is_under_way, new_code, new_description, new_function, package};
 
+/// How many sequences are tried, unless `RUSHLIGHT_SEQUENCES` says otherwise.
 const CASES: u32 = 300;
 
 /// Which revision id a request carries.
@@ -31,6 +32,12 @@ enum Step {
     Delete { name: u8 },
     Get { name: u8 },
     Settle { name: u8 },
+    Publish { name: u8, guard: Guard },
+    DeleteVersion { name: u8, number: u8 },
+    PutAlias { name: u8, alias: u8, number: u8 },
+    DeleteAlias { name: u8, alias: u8 },
+    Reserve { name: u8, count: u16 },
+    Release { name: u8 },
     List,
     Count,
 }
@@ -50,7 +57,14 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(name, description, guard)| Step::UpdateConfiguration { name, description, guard }),
         1 => name.clone().prop_map(|name| Step::Delete { name }),
         2 => name.clone().prop_map(|name| Step::Get { name }),
-        3 => name.prop_map(|name| Step::Settle { name }),
+        4 => name.clone().prop_map(|name| Step::Settle { name }),
+        4 => (name.clone(), guard()).prop_map(|(name, guard)| Step::Publish { name, guard }),
+        1 => (name.clone(), 1..5_u8).prop_map(|(name, number)| Step::DeleteVersion { name, number }),
+        2 => (name.clone(), 0..2_u8, 0..4_u8)
+            .prop_map(|(name, alias, number)| Step::PutAlias { name, alias, number }),
+        1 => (name.clone(), 0..2_u8).prop_map(|(name, alias)| Step::DeleteAlias { name, alias }),
+        1 => (name.clone(), 0..700_u16).prop_map(|(name, count)| Step::Reserve { name, count }),
+        1 => name.prop_map(|name| Step::Release { name }),
         1 => Just(Step::List),
         1 => Just(Step::Count),
     ]
@@ -62,6 +76,23 @@ struct Expected {
     code: u8,
     description: String,
     revision_id: Option<String>,
+    last_version: u64,
+    /// Code and description by number.
+    versions: BTreeMap<u64, (u8, String)>,
+    /// The version that an alias points to, 0 for `$LATEST`.
+    aliases: BTreeMap<String, u64>,
+    reserved: Option<u16>,
+}
+
+impl Expected {
+    fn has(&self, number: u64) -> bool {
+        number == 0 || self.versions.contains_key(&number)
+    }
+}
+
+/// A version as requests name it, 0 being `$LATEST`.
+fn version_name(number: u64) -> String {
+    if number == 0 { "$LATEST".to_owned() } else { number.to_string() }
 }
 
 struct Case {
@@ -102,9 +133,162 @@ impl Case {
             Step::Delete { name } => self.delete(function_name(*name)).await,
             Step::Get { name } => drop(self.check(&function_name(*name)).await),
             Step::Settle { name } => self.settle(&function_name(*name)).await,
+            Step::Publish { name, guard } => self.publish(&function_name(*name), *guard).await,
+            Step::DeleteVersion { name, number } => {
+                self.delete_version(&function_name(*name), u64::from(*number)).await;
+            }
+            Step::PutAlias { name, alias, number } => {
+                self.put_alias(&function_name(*name), format!("a{alias}"), u64::from(*number)).await;
+            }
+            Step::DeleteAlias { name, alias } => {
+                self.delete_alias(&function_name(*name), format!("a{alias}")).await;
+            }
+            Step::Reserve { name, count } => self.reserve(&function_name(*name), *count).await,
+            Step::Release { name } => self.release(&function_name(*name)).await,
             Step::List => self.list().await,
             Step::Count => self.count().await,
         }
+    }
+
+    async fn publish(&mut self, name: &str, guard: Guard) {
+        let input = PublishVersionRequest {
+            function_name: name.into(),
+            revision_id: self.revision(name, guard),
+            ..PublishVersionRequest::default()
+        };
+        let answer = self.world.control.publish_version(&self.context, input).await;
+        let Some(expected) = self.functions.get_mut(name) else {
+            assert_eq!(answer.unwrap_err().code, "ResourceNotFoundException");
+            return;
+        };
+        match answer {
+            Ok(shown) => {
+                assert!(!matches!(guard, Guard::Stale));
+                let content = (expected.code, expected.description.clone());
+                if expected.versions.get(&expected.last_version) != Some(&content) {
+                    expected.last_version += 1;
+                    expected.versions.insert(expected.last_version, content);
+                }
+                assert_eq!(shown.version, Some(expected.last_version.to_string()));
+            }
+            Err(error) if error.code == "PreconditionFailedException" => {
+                assert!(!matches!(guard, Guard::None));
+                drop(self.check(name).await);
+            }
+            Err(error) => assert_eq!(error.code, "ResourceConflictException"),
+        }
+    }
+
+    async fn delete_version(&mut self, name: &str, number: u64) {
+        let input = DeleteFunctionRequest { function_name: name.into(), qualifier: Some(number.to_string()) };
+        let answer = self.world.control.delete_function(&self.context, input).await;
+        let Some(expected) = self.functions.get_mut(name) else {
+            assert_eq!(answer.unwrap_err().code, "ResourceNotFoundException");
+            return;
+        };
+        if expected.versions.contains_key(&number) && expected.aliases.values().any(|to| *to == number) {
+            assert_eq!(answer.unwrap_err().code, "ResourceConflictException");
+        } else {
+            answer.unwrap();
+            expected.versions.remove(&number);
+        }
+    }
+
+    /// Creates the alias, or moves it where it is.
+    async fn put_alias(&mut self, name: &str, alias: String, number: u64) {
+        let version = version_name(number);
+        let known = self.functions.get(name).is_some_and(|expected| expected.aliases.contains_key(&alias));
+        let (control, function_name) = (&self.world.control, name.to_owned());
+        let answer = if known {
+            let input = UpdateAliasRequest {
+                function_name,
+                name: alias.clone(),
+                function_version: Some(version.clone()),
+                ..UpdateAliasRequest::default()
+            };
+            control.update_alias(&self.context, input).await
+        } else {
+            let input = CreateAliasRequest {
+                function_name,
+                name: alias.clone(),
+                function_version: version.clone(),
+                ..CreateAliasRequest::default()
+            };
+            control.create_alias(&self.context, input).await
+        };
+        match self.functions.get_mut(name).filter(|expected| expected.has(number)) {
+            Some(expected) => {
+                assert_eq!(answer.unwrap().function_version, Some(version));
+                expected.aliases.insert(alias, number);
+            }
+            None => assert_eq!(answer.unwrap_err().code, "ResourceNotFoundException"),
+        }
+    }
+
+    async fn delete_alias(&mut self, name: &str, alias: String) {
+        let input = DeleteAliasRequest { function_name: name.into(), name: alias.clone() };
+        let answer = self.world.control.delete_alias(&self.context, input).await;
+        assert_eq!(answer.is_ok(), self.functions.contains_key(name));
+        if let Some(expected) = self.functions.get_mut(name) {
+            expected.aliases.remove(&alias);
+        }
+    }
+
+    async fn reserve(&mut self, name: &str, count: u16) {
+        let input = PutFunctionConcurrencyRequest {
+            function_name: name.into(),
+            reserved_concurrent_executions: count.into(),
+        };
+        let answer = self.world.control.put_function_concurrency(&self.context, input).await;
+        let others = self.functions.iter().filter(|(other, _)| *other != name);
+        let others: u16 = others.filter_map(|(_, expected)| expected.reserved).sum();
+        match self.functions.get_mut(name) {
+            None => assert_eq!(answer.unwrap_err().code, "ResourceNotFoundException"),
+            // The account has 1,000, of which 100 stay for everybody.
+            Some(_) if count + others > 900 => {
+                assert_eq!(answer.unwrap_err().code, "InvalidParameterValueException");
+            }
+            Some(expected) => {
+                answer.unwrap();
+                expected.reserved = Some(count);
+            }
+        }
+    }
+
+    async fn release(&mut self, name: &str) {
+        let input = DeleteFunctionConcurrencyRequest { function_name: name.into() };
+        let answer = self.world.control.delete_function_concurrency(&self.context, input).await;
+        assert_eq!(answer.is_ok(), self.functions.contains_key(name));
+        if let Some(expected) = self.functions.get_mut(name) {
+            expected.reserved = None;
+        }
+    }
+
+    /// Holds versions, aliases and the reservation of a function against the model.
+    async fn check_resources(&self, name: &str, expected: &Expected) {
+        let (control, context) = (&self.world.control, &self.context);
+        let input = ListVersionsByFunctionRequest {
+            function_name: name.into(),
+            ..ListVersionsByFunctionRequest::default()
+        };
+        let versions = control.list_versions_by_function(context, input).await.unwrap().versions.unwrap();
+        let shown = versions.iter().skip(1).map(|version| {
+            (version.version.clone(), version.code_sha256.clone(), version.description.clone())
+        });
+        let modelled = expected.versions.iter().map(|(number, (code, description))| {
+            let code = Digest::of(&package(&code.to_string())).to_base64();
+            (Some(number.to_string()), Some(code), Some(description.clone()))
+        });
+        assert!(shown.eq(modelled), "{name}: {expected:?}");
+        let input = ListAliasesRequest { function_name: name.into(), ..ListAliasesRequest::default() };
+        let aliases = control.list_aliases(context, input).await.unwrap().aliases.unwrap();
+        let shown = aliases.into_iter().map(|alias| (alias.name, alias.function_version));
+        let modelled =
+            expected.aliases.iter().map(|(alias, to)| (Some(alias.clone()), Some(version_name(*to))));
+        assert!(shown.eq(modelled), "{name}: {expected:?}");
+        let input = GetFunctionConcurrencyRequest { function_name: name.into() };
+        let reserved = control.get_function_concurrency(context, input).await.unwrap();
+        assert_eq!(reserved.reserved_concurrent_executions, expected.reserved.map(i32::from));
     }
 
     async fn create(&mut self, name: String, code: u8) {
@@ -117,7 +301,15 @@ impl Case {
             return;
         }
         let revision_id = answer.unwrap().revision_id;
-        let expected = Expected { code, description: String::new(), revision_id };
+        let expected = Expected {
+            code,
+            description: String::new(),
+            revision_id,
+            last_version: 0,
+            versions: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            reserved: None,
+        };
         self.functions.insert(name, expected);
     }
 
@@ -186,6 +378,9 @@ impl Case {
         let listed: Vec<_> =
             page.functions.unwrap().into_iter().filter_map(|function| function.function_name).collect();
         assert!(listed.iter().eq(self.functions.keys()));
+        for (name, expected) in &self.functions {
+            self.check_resources(name, expected).await;
+        }
     }
 
     async fn count(&self) {
@@ -196,8 +391,15 @@ impl Case {
             .await
             .unwrap();
         let usage = settings.account_usage.unwrap();
-        let bytes: usize =
-            self.functions.values().map(|function| package(&function.code.to_string()).len()).sum();
+        // Every version counts, whether or not another has the same code.
+        let codes = |function: &Expected| {
+            let published = function.versions.values().map(|(code, _)| *code);
+            published.chain([function.code]).map(|code| package(&code.to_string()).len()).sum::<usize>()
+        };
+        let bytes: usize = self.functions.values().map(codes).sum();
+        let reserved: u16 = self.functions.values().filter_map(|function| function.reserved).sum();
+        let limit = settings.account_limit.unwrap();
+        assert_eq!(limit.unreserved_concurrent_executions, Some(1000 - i32::from(reserved)));
         assert_eq!(
             (usage.function_count, usage.total_code_size),
             (i64::try_from(self.functions.len()).ok(), i64::try_from(bytes).ok())
@@ -218,9 +420,10 @@ fn any_sequence_does_what_the_model_says() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let world = Arc::new(runtime.block_on(World::with_virtual_clock()));
     let account = AtomicU64::new(0);
-    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let cases = std::env::var("RUSHLIGHT_SEQUENCES").map_or(CASES, |cases| cases.parse().unwrap());
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
-        .run(&proptest::collection::vec(step(), 1..20), |steps| {
+        .run(&proptest::collection::vec(step(), 1..40), |steps| {
             let account = format!("{:012}", account.fetch_add(1, Ordering::Relaxed));
             let mut case = Case {
                 world: world.clone(),
