@@ -13,6 +13,7 @@
 
 mod bare;
 mod cold;
+mod control;
 mod function;
 mod load;
 mod machine;
@@ -97,6 +98,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
                     cold::measure(&settings, function, &mut report).await?;
                 }
             }
+            Measure::Control => control::measure(&settings, &functions, &mut report).await?,
             Measure::Sandboxes => sandboxes::measure(&settings, &functions, &mut report).await?,
             Measure::Memory => {
                 for function in &functions {

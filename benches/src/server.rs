@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rushlight_auth::{AccessKey, Profile};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::function::{Function, MEMORY_MB};
 use crate::load::Connection;
@@ -113,22 +114,32 @@ impl Server {
     /// When the server refuses one, or one does not become active.
     pub async fn create(&self, function: &Function, names: &[String]) -> anyhow::Result<()> {
         for name in names {
-            let request = json!({
-                "FunctionName": name,
-                "Role": "arn:aws:iam::000000000000:role/bench",
-                "Runtime": function.runtime,
-                "Handler": function.handler,
-                "Architectures": [if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }],
-                "Timeout": 60,
-                "MemorySize": MEMORY_MB,
-                "Code": { "ZipFile": STANDARD.encode(&function.zip) },
-            });
-            self.call("POST", "/2015-03-31/functions", &request).await?;
+            self.call("POST", "/2015-03-31/functions", &new_function(function, name)).await?;
         }
         for name in names {
             self.wait_until_active(name).await.with_context(|| format!("waiting for {name}"))?;
         }
         Ok(())
+    }
+
+    /// As [`Server::create`], all at a time, without waiting until they are active.
+    ///
+    /// # Errors
+    /// When the server refuses one.
+    pub async fn create_at_once(&self, function: &Function, names: &[String]) -> anyhow::Result<()> {
+        let mut creating = JoinSet::new();
+        for name in names {
+            let body = serde_json::to_vec(&new_function(function, name))?;
+            let request = self.caller.request("POST", "/2015-03-31/functions", &body)?;
+            let address = self.caller.address;
+            creating.spawn(async move {
+                let mut connection = Connection::open(address).await?;
+                let answer = connection.exchange(&request).await?;
+                ensure!(answer.status == 201, "CreateFunction was answered {}", answer.text());
+                Ok(())
+            });
+        }
+        creating.join_all().await.into_iter().collect()
     }
 
     async fn wait_until_active(&self, name: &str) -> anyhow::Result<()> {
@@ -157,7 +168,11 @@ impl Server {
         Ok(())
     }
 
-    async fn call(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+    /// Calls an operation, over a connection of its own.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn call(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
         let request = self.caller.request(method, path, &body)?;
         let mut connection = Connection::open(self.caller.address).await?;
@@ -167,6 +182,19 @@ impl Server {
             return Ok(Value::Null);
         }
         Ok(serde_json::from_slice(answer.body)?)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.caller.address
+    }
+
+    /// A request without a body, signed now.
+    ///
+    /// # Errors
+    /// When the path is no path.
+    pub fn request(&self, method: &str, path: &str) -> anyhow::Result<bytes::Bytes> {
+        self.caller.request(method, path, b"")
     }
 
     /// The invocation of a function, to be sent over and over.
@@ -190,6 +218,19 @@ impl Server {
         ensure!(answer.status == 200 && answer.body == EVENT, "{name} answered {}", answer.text());
         Ok(took)
     }
+}
+
+fn new_function(function: &Function, name: &str) -> Value {
+    json!({
+        "FunctionName": name,
+        "Role": "arn:aws:iam::000000000000:role/bench",
+        "Runtime": function.runtime,
+        "Handler": function.handler,
+        "Architectures": [if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }],
+        "Timeout": 60,
+        "MemorySize": MEMORY_MB,
+        "Code": { "ZipFile": STANDARD.encode(&function.zip) },
+    })
 }
 
 impl Drop for Server {

@@ -53,6 +53,8 @@ pub enum Measure {
     Sandboxes,
     /// Memory of the idle server and of idle environments.
     Memory,
+    /// Reads of the control plane with many functions stored.
+    Control,
 }
 
 /// What the measures need to know.
@@ -70,6 +72,8 @@ pub struct Settings {
     pub starts_per_round: usize,
     /// Functions invoked for the first time in each round of the sandbox measure.
     pub sandboxes_per_round: usize,
+    /// Functions stored when the control plane is measured.
+    pub stored_functions: usize,
     /// Where the JSON goes.
     pub json: PathBuf,
     /// The binary to measure.
@@ -108,6 +112,7 @@ impl Settings {
             window: Duration::from_millis(if options.quick { 300 } else { 1000 }),
             starts_per_round: if options.quick { 2 } else { 5 },
             sandboxes_per_round: if options.quick { 16 } else { 64 },
+            stored_functions: if options.quick { 500 } else { 10_000 },
             json: options
                 .json
                 .unwrap_or_else(|| beside.parent().unwrap_or(beside).join("bench").join("report.json")),
