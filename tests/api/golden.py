@@ -16,6 +16,9 @@ MEMBERS = {
     "LastModified": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000",
     "Location": r"http://127\.0\.0\.1:\d+/\S+X-Amz-Signature=[0-9a-f]{64}\S*",
     "RuntimeVersionArn": r"arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}",
+    "FunctionUrl": r"http://[a-z0-9]{32}\.lambda-url\.us-east-1\.localhost:\d+/",
+    "CreationTime": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
+    "LastModifiedTime": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
     "requestId": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 }
 # Times that are numbers: seconds, to the millisecond.

@@ -128,12 +128,13 @@ pub(crate) async fn delete(
     if !control.head(&reference).await?.aliases.contains_key(&input.name) {
         return Ok(());
     }
-    let mut provisioned = false;
+    let (mut provisioned, mut url) = (false, None);
     control
         .functions
         .update(&key, |present| {
             let mut head = found(present, &reference.arn())?.clone();
             provisioned = head.provisioned.contains_key(&input.name);
+            url = head.urls.get(&input.name).map(|url| url.id.clone());
             head.aliases.remove(&input.name);
             head.forget_qualifier(&input.name);
             Ok::<_, Error>(head)
@@ -142,6 +143,9 @@ pub(crate) async fn delete(
     if provisioned {
         control.tell_claims(&context.scope).await?;
         control.data_plane.provision(&reference.function);
+    }
+    if let Some(id) = url {
+        control.forget_url(&id).await;
     }
     report(context, &reference, &input.name, "alias.deleted");
     Ok(())

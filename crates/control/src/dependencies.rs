@@ -10,6 +10,7 @@ use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
 use rushlight_model::event_source_mapping::Source;
 use rushlight_model::function::{Architecture, FunctionHead};
+use rushlight_model::function_url::UrlPlace;
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::version::PublishedConfiguration;
 use rushlight_store::table::Table;
@@ -37,6 +38,8 @@ pub struct Dependencies {
     pub runtimes: Arc<dyn Runtimes>,
     /// Makes the URLs that packages are downloaded from.
     pub code_urls: Arc<dyn CodeUrls>,
+    /// Where function URLs are served.
+    pub url_place: UrlPlace,
     /// The data plane, as far as it has to be told of changes and asked about them.
     pub data_plane: Arc<dyn DataPlane>,
     /// Where code named by bucket and key is fetched from; `None` until such a service is configured.

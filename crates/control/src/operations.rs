@@ -9,8 +9,9 @@ use crate::context::RequestContext;
 use crate::function::{create, delete, get, list, update};
 use crate::service::{Answer, Control};
 use crate::{
-    account, alias, capacity_provider, code_signing_config, concurrency, event_source_mapping,
-    provisioned_concurrency, recursion, runtime_management, tags, version,
+    account, alias, capacity_provider, code_signing_config, concurrency, event_invoke_config,
+    event_source_mapping, function_url, provisioned_concurrency, recursion, runtime_management, tags,
+    version,
 };
 
 macro_rules! operations {
@@ -61,6 +62,12 @@ operations! {
         list_code_signing_configs(ListCodeSigningConfigsRequest) -> ListCodeSigningConfigsResponse = code_signing_config::list;
         list_event_source_mappings(ListEventSourceMappingsRequest) -> ListEventSourceMappingsResponse
             = event_source_mapping::list::list;
+        get_function_event_invoke_config(GetFunctionEventInvokeConfigRequest) -> GetFunctionEventInvokeConfigResponse
+            = event_invoke_config::get;
+        list_function_event_invoke_configs(ListFunctionEventInvokeConfigsRequest) -> ListFunctionEventInvokeConfigsResponse
+            = event_invoke_config::list;
+        get_function_url_config(GetFunctionUrlConfigRequest) -> GetFunctionUrlConfigResponse = function_url::get;
+        list_function_url_configs(ListFunctionUrlConfigsRequest) -> ListFunctionUrlConfigsResponse = function_url::list;
         list_functions(ListFunctionsRequest) -> ListFunctionsResponse = list::list;
         list_functions_by_code_signing_config(ListFunctionsByCodeSigningConfigRequest) -> ListFunctionsByCodeSigningConfigResponse
             = code_signing_config::function::list;
@@ -94,6 +101,18 @@ operations! {
         delete_event_source_mapping(DeleteEventSourceMappingRequest) -> DeleteEventSourceMappingResponse
             = event_source_mapping::delete::delete;
         delete_function(DeleteFunctionRequest) -> DeleteFunctionResponse = delete::delete;
+        delete_function_event_invoke_config(DeleteFunctionEventInvokeConfigRequest) -> DeleteFunctionEventInvokeConfigResponse
+            = event_invoke_config::delete;
+        put_function_event_invoke_config(PutFunctionEventInvokeConfigRequest) -> PutFunctionEventInvokeConfigResponse
+            = event_invoke_config::put;
+        update_function_event_invoke_config(UpdateFunctionEventInvokeConfigRequest) -> UpdateFunctionEventInvokeConfigResponse
+            = event_invoke_config::update;
+        create_function_url_config(CreateFunctionUrlConfigRequest) -> CreateFunctionUrlConfigResponse
+            = function_url::create;
+        delete_function_url_config(DeleteFunctionUrlConfigRequest) -> DeleteFunctionUrlConfigResponse
+            = function_url::delete;
+        update_function_url_config(UpdateFunctionUrlConfigRequest) -> UpdateFunctionUrlConfigResponse
+            = function_url::update;
         delete_function_code_signing_config(DeleteFunctionCodeSigningConfigRequest) -> DeleteFunctionCodeSigningConfigResponse
             = code_signing_config::function::delete;
         publish_version(PublishVersionRequest) -> PublishVersionResponse = version::publish::publish;

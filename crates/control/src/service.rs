@@ -10,12 +10,14 @@ use rushlight_model::capacity_provider::CapacityProvider;
 use rushlight_model::clock::Clock;
 use rushlight_model::code_signing_config::CodeSigningConfig;
 use rushlight_model::function::FunctionHead;
+use rushlight_model::function_url::{UrlPlace, UrlTarget};
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::version::PublishedConfiguration;
 use rushlight_store::table::Table;
 use rushlight_store::table::capacity_provider::CAPACITY_PROVIDERS;
 use rushlight_store::table::code_signing_config::CODE_SIGNING_CONFIGS;
 use rushlight_store::table::function::head_key;
+use rushlight_store::table::function_url::FUNCTION_URLS;
 use rushlight_store::{BlobStore, Digest, PackageStore};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +35,8 @@ use crate::ledger::{self, Ledger};
 const CACHED_CODE_SIGNING_CONFIGS: usize = 100;
 /// How many capacity providers are kept in memory.
 const CACHED_CAPACITY_PROVIDERS: usize = 100;
+/// What so many ids of function URLs lead to is kept in memory.
+const CACHED_URLS: usize = 10_000;
 
 /// What an operation answers.
 pub(crate) type Answer<T> = std::result::Result<T, rushlight_api::Error>;
@@ -57,6 +61,8 @@ pub struct Control {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) code_signing_configs: Table<CodeSigningConfig>,
     pub(crate) capacity_providers: Table<CapacityProvider>,
+    pub(crate) urls: Table<UrlTarget>,
+    pub(crate) url_place: UrlPlace,
     /// Held for reading from looking up what a function is about to name until its head names it, and for writing
     /// by what changes or removes such a thing.
     pub(crate) associations: Arc<RwLock<()>>,
@@ -85,6 +91,8 @@ impl Control {
                 CAPACITY_PROVIDERS,
                 CACHED_CAPACITY_PROVIDERS,
             ),
+            urls: Table::new(dependencies.store.clone(), FUNCTION_URLS, CACHED_URLS),
+            url_place: dependencies.url_place,
             associations: Arc::default(),
             functions: dependencies.functions,
             versions: dependencies.versions,
@@ -120,6 +128,7 @@ impl Control {
         })
         .await?;
         control.sweep_rows().await?;
+        control.sweep_urls().await?;
         for head in &unsettled {
             control.settle(head);
         }

@@ -79,6 +79,12 @@ impl Timestamp {
         self.format("%Y-%m-%dT%H:%M:%S%.3fZ")
     }
 
+    /// `2018-11-27T15:10:45.123456Z`: the form of times of function URLs.
+    #[must_use]
+    pub fn to_iso_micros(self) -> String {
+        self.format("%Y-%m-%dT%H:%M:%S%.6fZ")
+    }
+
     /// Formats in UTC with the directives of `strftime`. A time outside the calendar's range prints as the epoch.
     #[must_use]
     pub fn format(self, pattern: &str) -> String {

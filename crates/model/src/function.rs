@@ -10,6 +10,8 @@ use crate::alias::Alias;
 use crate::arn::{FunctionId, Qualifier};
 use crate::clock::Timestamp;
 use crate::concurrency::ProvisionedConcurrency;
+use crate::event_invoke_config::EventInvokeConfig;
+use crate::function_url::FunctionUrl;
 use crate::recursion::RecursiveLoop;
 use crate::runtime_management::RuntimeUpdates;
 use crate::version::{Package, PublishedVersion, Version};
@@ -50,6 +52,12 @@ pub struct FunctionHead {
     /// When versions get another runtime, by qualifier; what is not listed gets it automatically.
     #[serde(default)]
     pub runtime_updates: BTreeMap<String, RuntimeUpdates>,
+    /// How events are handled that nobody waits for, by qualifier: `$LATEST`, a number, or the name of an alias.
+    #[serde(default)]
+    pub event_invoke_configs: BTreeMap<String, EventInvokeConfig>,
+    /// URLs by qualifier: `$LATEST` for the function itself, or the name of an alias.
+    #[serde(default)]
+    pub urls: BTreeMap<String, FunctionUrl>,
 }
 
 impl FunctionHead {
@@ -70,6 +78,8 @@ impl FunctionHead {
             code_signing_config_arn: None,
             recursive_loop: RecursiveLoop::default(),
             runtime_updates: BTreeMap::new(),
+            event_invoke_configs: BTreeMap::new(),
+            urls: BTreeMap::new(),
         }
     }
 
@@ -77,6 +87,8 @@ impl FunctionHead {
     pub fn forget_qualifier(&mut self, qualifier: &str) {
         self.provisioned.remove(qualifier);
         self.runtime_updates.remove(qualifier);
+        self.event_invoke_configs.remove(qualifier);
+        self.urls.remove(qualifier);
     }
 
     /// When a version gets another runtime.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
+use rushlight_model::function_url::UrlPlace;
 use rushlight_model::quota::AccountQuotas;
 use serde::Deserialize;
 
@@ -54,6 +55,10 @@ pub struct Flags {
     /// Region written into the credentials file and used where a request names none [default: us-east-1].
     #[arg(long, env = "RUSHLIGHT_REGION", value_name = "NAME")]
     pub region: Option<String>,
+
+    /// Domain that function URLs are served below, by a TLS proxy in front [default: localhost, without TLS].
+    #[arg(long, env = "RUSHLIGHT_URL_DOMAIN", value_name = "DOMAIN")]
+    pub url_domain: Option<String>,
 
     /// Real time, or time that `rushlight clock advance` can push ahead [default: real].
     #[arg(long, env = "RUSHLIGHT_CLOCK", value_enum)]
@@ -216,6 +221,8 @@ pub struct Config {
     pub account: String,
     /// See [`Flags::region`].
     pub region: String,
+    /// See [`Flags::url_domain`]; absent for `localhost`.
+    pub url_domain: Option<UrlPlace>,
     /// See [`Flags::clock`].
     pub clock: ClockMode,
     /// See [`Flags::quotas`].
@@ -263,6 +270,11 @@ impl Config {
             rushlight_model::arn::is_region(&region),
             "--region {region}: not a region's name, e.g. eu-west-1"
         );
+        let url_domain = flags.url_domain.or(file.url_domain).map(|domain| {
+            UrlPlace::domain(&domain).with_context(|| {
+                format!("--url-domain {domain}: not the name of a domain, e.g. functions.example.com")
+            })
+        });
         let config = Self {
             listen,
             data_dir: std::path::absolute(
@@ -273,6 +285,7 @@ impl Config {
             egress: flags.egress.or(file.egress).unwrap_or(EgressMode::Translated),
             account,
             region,
+            url_domain: url_domain.transpose()?,
             clock: flags.clock.or(file.clock).unwrap_or(ClockMode::Real),
             quotas: flags.quotas.or(file.quotas).unwrap_or(QuotaMode::Default),
             endpoints: merged(file.endpoints, flags.endpoints)
@@ -437,6 +450,7 @@ mod tests {
             (["--listen", "0.0.0.0:9000"], "is not a loopback address"),
             (["--account", "12"], "an account id is twelve digits"),
             (["--region", "mars"], "not a region's name"),
+            (["--url-domain", "https://a.com"], "not the name of a domain"),
             (["--endpoint", "sqs=localhost"], "starts with http://"),
             (["--function-env", "novalue"], "not of the form KEY=VALUE"),
             (["--config", "/nonexistent.toml"], "cannot read /nonexistent.toml"),

@@ -20,6 +20,7 @@ use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
 use rushlight_model::function::Architecture;
+use rushlight_model::function_url::UrlPlace;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
 use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
 use rushlight_store::table::{Table, function, version};
@@ -128,6 +129,7 @@ impl Server {
             quotas: config.account_quotas,
             runtimes: Arc::new(MachineRuntimes(catalogue)),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
+            url_place: config.url_domain.clone().unwrap_or(UrlPlace::Localhost(address.port())),
             data_plane: Arc::new(Invocations(invoker.clone())),
             objects: objects(config)?,
             event_sources: Arc::new(AnySource),

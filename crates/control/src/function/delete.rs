@@ -49,6 +49,9 @@ async fn function(control: &Control, context: &RequestContext, reference: &Funct
         control.tell_claims(&context.scope).await?;
     }
     control.remove_rows(&head).await;
+    for url in head.urls.values() {
+        control.forget_url(&url.id).await;
+    }
     tracing::info!(function = %reference.arn(), request = %context.request_id, "function.deleted");
     Ok(())
 }

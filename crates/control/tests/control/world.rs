@@ -18,6 +18,7 @@ use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
 use rushlight_model::function::{Architecture as MachineArchitecture, FunctionHead};
+use rushlight_model::function_url::UrlPlace;
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::request_id::RequestId;
 use rushlight_store::table::Table;
@@ -94,6 +95,7 @@ impl World {
             quotas,
             runtimes: machine.clone(),
             code_urls: Arc::new(Urls),
+            url_place: UrlPlace::Localhost(1),
             data_plane: data_plane.clone(),
             objects: Some(Arc::new(Buckets)),
             event_sources: sources.clone(),

@@ -8,6 +8,7 @@ pub mod capacity_provider;
 pub mod code_signing_config;
 pub mod event_source_mapping;
 pub mod function;
+pub mod function_url;
 pub mod version;
 
 use std::fmt;
