@@ -189,11 +189,6 @@ def test_layers(refused):
     for layers, message in [
         ([layer], f"Layer version {layer} does not exist."),
         ([layer] * 6, "Cannot reference more than 5 layers."),
-        (
-            [layer, layer.replace(":1", ":2")],
-            "Two different versions of the same layer are not allowed to be referenced in the same function. "
-            f"{layer} and {layer.replace(':1', ':2')} are versions of the same layer.",
-        ),
         ([layer.replace(REGION, "eu-west-1")], f"Layers are not in the same region as the function. Layers are expected to be in region {REGION}."),
     ]:  # fmt: skip
         assert refused("create_function", Layers=layers) == (400, "InvalidParameterValueException", message, WITH_TYPE)

@@ -14,7 +14,7 @@ pub(crate) async fn settings(
     context: &RequestContext,
     _input: GetAccountSettingsRequest,
 ) -> Result<GetAccountSettingsResponse> {
-    let usage = control.ledger.usage(&control.functions, &context.scope).await?;
+    let usage = control.ledger.usage(&context.scope).await?;
     let concurrency = u64::from(control.quotas.concurrent_executions);
     let unreserved = concurrency.saturating_sub(usage.claimed_concurrency);
     Ok(GetAccountSettingsResponse {

@@ -100,7 +100,7 @@ fn unqualified(here: &Scope, name: &str) -> Result<FunctionReference> {
 
 /// The account's concurrency that no other function than `head` has claimed.
 pub(crate) async fn unclaimed(control: &Control, scope: &Scope, head: &FunctionHead) -> Result<u32> {
-    let usage = control.ledger.usage(&control.functions, scope).await?;
+    let usage = control.ledger.usage(scope).await?;
     let others = usage.claimed_concurrency.saturating_sub(u64::from(head.claimed_concurrency()));
     Ok(control.quotas.concurrent_executions.saturating_sub(u32::try_from(others).unwrap_or(u32::MAX)))
 }
@@ -115,7 +115,7 @@ impl Control {
 
     /// Tells the data plane what the functions of an account have claimed by now.
     pub(crate) async fn tell_claims(&self, scope: &Scope) -> Result<()> {
-        let usage = self.ledger.usage(&self.functions, scope).await?;
+        let usage = self.ledger.usage(scope).await?;
         self.data_plane
             .claim_concurrency(scope, u32::try_from(usage.claimed_concurrency).unwrap_or(u32::MAX));
         Ok(())

@@ -74,6 +74,29 @@ pub enum Error {
          retrieve the latest Revision Id"
     )]
     RevisionMismatch,
+    /// The caller saw an older revision of a layer's policy.
+    #[error(
+        "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve the \
+         latest Revision Id"
+    )]
+    LayerPolicyRevisionMismatch,
+    /// The policy has a statement of that id.
+    #[error(
+        "The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing \
+         statement."
+    )]
+    StatementExists {
+        /// The id as given.
+        sid: String,
+    },
+    /// The policy would become too large.
+    #[error("The final policy size ({bytes}) is bigger than the limit ({limit}).")]
+    PolicyTooLong {
+        /// Bytes of the document.
+        bytes: usize,
+        /// Bytes that it may have.
+        limit: usize,
+    },
     /// The archive or the request is too large.
     #[error("{0}")]
     TooLarge(String),
@@ -265,6 +288,7 @@ impl From<Error> for rushlight_api::Error {
             | Error::Conflict(_)
             | Error::UpdateInProgress { .. }
             | Error::UnfitState { .. }
+            | Error::StatementExists { .. }
             | Error::CodeSigningConfigInUse { .. }
             | Error::CapacityProviderExists { .. }
             | Error::CapacityProviderInUse { .. }
@@ -272,7 +296,10 @@ impl From<Error> for rushlight_api::Error {
             | Error::MappingExists(_)
             | Error::Busy => errors::resource_conflict_exception(message),
             Error::MappingInUse { .. } => errors::resource_in_use_exception(message),
-            Error::RevisionMismatch => errors::precondition_failed_exception(message),
+            Error::RevisionMismatch | Error::LayerPolicyRevisionMismatch => {
+                errors::precondition_failed_exception(message)
+            }
+            Error::PolicyTooLong { .. } => errors::policy_length_exceeded_exception(message),
             Error::TooLarge(_) => Self::request_entity_too_large(message),
             Error::CodeStorageExceeded => errors::code_storage_exceeded_exception(message),
             Error::CodeSigningConfigNotFound { .. } => {

@@ -74,7 +74,7 @@ impl Garbage {
 
     /// Removes what may go.
     pub(crate) async fn collect(&mut self, control: &Control) -> Result<()> {
-        control.ledger.refresh(&control.functions).await?;
+        control.ledger.refresh().await?;
         self.note(control);
         for archive in self.due(control.clock.moment()) {
             if remove(control, archive).await? {
@@ -90,7 +90,7 @@ async fn remove(control: &Control, archive: Digest) -> Result<bool> {
     if control.data_plane.in_use(&archive) {
         return Ok(false);
     }
-    control.ledger.refresh(&control.functions).await?;
+    control.ledger.refresh().await?;
     let Some(_removal) = control.ledger.begin_removal(archive) else {
         return Ok(false);
     };

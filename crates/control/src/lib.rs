@@ -31,6 +31,7 @@ mod event_source_mapping;
 mod function;
 mod function_url;
 mod garbage;
+mod layer;
 mod ledger;
 mod object;
 mod operations;

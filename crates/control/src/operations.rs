@@ -10,7 +10,7 @@ use crate::function::{create, delete, get, list, update};
 use crate::service::{Answer, Control};
 use crate::{
     account, alias, capacity_provider, code_signing_config, concurrency, event_invoke_config,
-    event_source_mapping, function_url, provisioned_concurrency, recursion, runtime_management, tags,
+    event_source_mapping, function_url, layer, provisioned_concurrency, recursion, runtime_management, tags,
     version,
 };
 
@@ -71,6 +71,12 @@ operations! {
         list_functions(ListFunctionsRequest) -> ListFunctionsResponse = list::list;
         list_functions_by_code_signing_config(ListFunctionsByCodeSigningConfigRequest) -> ListFunctionsByCodeSigningConfigResponse
             = code_signing_config::function::list;
+        get_layer_version(GetLayerVersionRequest) -> GetLayerVersionResponse = layer::get::get;
+        get_layer_version_by_arn(GetLayerVersionByArnRequest) -> GetLayerVersionByArnResponse = layer::get::get_by_arn;
+        get_layer_version_policy(GetLayerVersionPolicyRequest) -> GetLayerVersionPolicyResponse
+            = layer::permission::get_policy;
+        list_layer_versions(ListLayerVersionsRequest) -> ListLayerVersionsResponse = layer::list::versions_of;
+        list_layers(ListLayersRequest) -> ListLayersResponse = layer::list::layers;
         list_tags(ListTagsRequest) -> ListTagsResponse = tags::list;
         list_versions_by_function(ListVersionsByFunctionRequest) -> ListVersionsByFunctionResponse
             = version::list::list;
@@ -89,6 +95,8 @@ operations! {
             = capacity_provider::update;
         delete_capacity_provider(DeleteCapacityProviderRequest) -> DeleteCapacityProviderResponse
             = capacity_provider::delete;
+        add_layer_version_permission(AddLayerVersionPermissionRequest) -> AddLayerVersionPermissionResponse
+            = layer::permission::add;
         create_alias(CreateAliasRequest) -> CreateAliasResponse = alias::create;
         create_code_signing_config(CreateCodeSigningConfigRequest) -> CreateCodeSigningConfigResponse
             = code_signing_config::create;
@@ -115,6 +123,8 @@ operations! {
             = function_url::update;
         delete_function_code_signing_config(DeleteFunctionCodeSigningConfigRequest) -> DeleteFunctionCodeSigningConfigResponse
             = code_signing_config::function::delete;
+        delete_layer_version(DeleteLayerVersionRequest) -> DeleteLayerVersionResponse = layer::delete::delete;
+        publish_layer_version(PublishLayerVersionRequest) -> PublishLayerVersionResponse = layer::publish::publish;
         publish_version(PublishVersionRequest) -> PublishVersionResponse = version::publish::publish;
         put_function_code_signing_config(PutFunctionCodeSigningConfigRequest) -> PutFunctionCodeSigningConfigResponse
             = code_signing_config::function::put;
@@ -122,6 +132,8 @@ operations! {
             = recursion::put;
         put_runtime_management_config(PutRuntimeManagementConfigRequest) -> PutRuntimeManagementConfigResponse
             = runtime_management::put;
+        remove_layer_version_permission(RemoveLayerVersionPermissionRequest) -> RemoveLayerVersionPermissionResponse
+            = layer::permission::remove;
         tag_resource(TagResourceRequest) -> TagResourceResponse = tags::tag;
         untag_resource(UntagResourceRequest) -> UntagResourceResponse = tags::untag;
         update_alias(UpdateAliasRequest) -> UpdateAliasResponse = alias::update;

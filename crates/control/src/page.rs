@@ -40,6 +40,16 @@ impl<'a> Page<'a> {
         Ok(Self { scope, list, after, limit })
     }
 
+    /// How many items the page may have.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The marker of a page that begins behind what is named so.
+    pub(crate) fn marker(&self, name: &str) -> String {
+        make_marker(self.scope, self.list, name)
+    }
+
     /// How many items are to be fetched to know whether there is a page after this one.
     pub(crate) fn look_ahead(&self) -> usize {
         self.limit + 1
@@ -50,8 +60,7 @@ impl<'a> Page<'a> {
     pub(crate) fn cut<T>(&self, mut items: Vec<T>, name: impl Fn(&T) -> &str) -> (Vec<T>, Option<String>) {
         let more = items.len() > self.limit;
         items.truncate(self.limit);
-        let next_marker =
-            items.last().filter(|_| more).map(|last| make_marker(self.scope, self.list, name(last)));
+        let next_marker = items.last().filter(|_| more).map(|last| self.marker(name(last)));
         (items, next_marker)
     }
 }

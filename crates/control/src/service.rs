@@ -11,13 +11,14 @@ use rushlight_model::clock::Clock;
 use rushlight_model::code_signing_config::CodeSigningConfig;
 use rushlight_model::function::FunctionHead;
 use rushlight_model::function_url::{UrlPlace, UrlTarget};
+use rushlight_model::layer::{LayerHead, LayerVersion};
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::version::PublishedConfiguration;
-use rushlight_store::table::Table;
 use rushlight_store::table::capacity_provider::CAPACITY_PROVIDERS;
 use rushlight_store::table::code_signing_config::CODE_SIGNING_CONFIGS;
 use rushlight_store::table::function::head_key;
 use rushlight_store::table::function_url::FUNCTION_URLS;
+use rushlight_store::table::{Table, layer};
 use rushlight_store::{BlobStore, Digest, PackageStore};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::event_source_mapping::Mappings;
 use crate::function::state;
 use crate::garbage;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, Tables};
 
 /// How many code signing configurations are kept in memory.
 const CACHED_CODE_SIGNING_CONFIGS: usize = 100;
@@ -37,6 +38,8 @@ const CACHED_CODE_SIGNING_CONFIGS: usize = 100;
 const CACHED_CAPACITY_PROVIDERS: usize = 100;
 /// What so many ids of function URLs lead to is kept in memory.
 const CACHED_URLS: usize = 10_000;
+/// Rows of layers kept in memory: of heads, and of versions.
+const CACHED_LAYERS: usize = 1000;
 
 /// What an operation answers.
 pub(crate) type Answer<T> = std::result::Result<T, rushlight_api::Error>;
@@ -46,6 +49,8 @@ pub(crate) type Answer<T> = std::result::Result<T, rushlight_api::Error>;
 pub struct Control {
     pub(crate) functions: Table<FunctionHead>,
     pub(crate) versions: Table<PublishedConfiguration>,
+    pub(crate) layers: Table<LayerHead>,
+    pub(crate) layer_versions: Table<LayerVersion>,
     /// Of this server and no other: rows that it wrote are told from those that an earlier one left.
     pub(crate) run: Arc<str>,
     pub(crate) blobs: BlobStore,
@@ -79,23 +84,25 @@ impl Control {
     /// # Errors
     /// When the functions cannot be read.
     pub async fn open(dependencies: Dependencies) -> Result<Self> {
+        let store = &dependencies.store;
+        let layer_versions = Table::new(store.clone(), layer::VERSIONS, CACHED_LAYERS);
+        let tables =
+            Tables { functions: dependencies.functions.clone(), layer_versions: layer_versions.clone() };
         let control = Self {
-            ledger: Ledger::observing(&dependencies.store, dependencies.quotas.code_storage_bytes),
+            ledger: Ledger::observing(store, tables, dependencies.quotas.code_storage_bytes),
             code_signing_configs: Table::new(
-                dependencies.store.clone(),
+                store.clone(),
                 CODE_SIGNING_CONFIGS,
                 CACHED_CODE_SIGNING_CONFIGS,
             ),
-            capacity_providers: Table::new(
-                dependencies.store.clone(),
-                CAPACITY_PROVIDERS,
-                CACHED_CAPACITY_PROVIDERS,
-            ),
-            urls: Table::new(dependencies.store.clone(), FUNCTION_URLS, CACHED_URLS),
+            capacity_providers: Table::new(store.clone(), CAPACITY_PROVIDERS, CACHED_CAPACITY_PROVIDERS),
+            urls: Table::new(store.clone(), FUNCTION_URLS, CACHED_URLS),
             url_place: dependencies.url_place,
             associations: Arc::default(),
             functions: dependencies.functions,
             versions: dependencies.versions,
+            layers: Table::new(store.clone(), layer::HEADS, CACHED_LAYERS),
+            layer_versions,
             run: Uuid::new_v4().simple().to_string().into(),
             blobs: dependencies.blobs,
             packages: dependencies.packages,
@@ -107,14 +114,15 @@ impl Control {
             objects: dependencies.objects,
             claiming: Arc::default(),
             event_sources: dependencies.event_sources,
-            mappings: Mappings::new(&dependencies.store),
+            mappings: Mappings::new(store),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
         let mut unsettled = Vec::new();
         let mut provisioned = Vec::new();
         let mut scopes = BTreeSet::new();
-        ledger::for_each_function(&control.functions, |key, head| {
+        control.ledger.count_layers().await?;
+        ledger::for_each_row(&control.functions, |key, head| {
             control.ledger.count(key, head);
             if head.claimed_concurrency() > 0 {
                 scopes.insert(head.id.scope.clone());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rushlight_environment::{Config, Environment, Initialization, Running, StartError};
 use rushlight_model::arn::FunctionReference;
-use rushlight_model::function::Code;
+use rushlight_model::function::{Code, FunctionConfiguration};
 use rushlight_model::invocation::{Invocation, Outcome};
 use rushlight_model::version::Version;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -138,8 +138,14 @@ impl Inner {
         let Code::Zip { runtime, sha256, .. } = &configuration.code else {
             return Err(Error::ImageNotOffered);
         };
-        let _starting = self.packages.starting(sha256);
+        let layers = layers(configuration);
+        let packages = || layers.iter().copied().chain([sha256.as_str()]);
+        let _starting: Vec<_> = packages().map(|package| self.packages.starting(package)).collect();
         let code_directory = self.code.directory(sha256).await.map_err(Error::Code)?;
+        let mut layer_directories = Vec::with_capacity(layers.len());
+        for layer in &layers {
+            layer_directories.push(self.code.directory(layer).await.map_err(Error::Code)?);
+        }
         let catalogue = Arc::clone(&self.catalogue);
         let identifier = runtime.clone();
         let runtime = tokio::task::spawn_blocking(move || catalogue.resolve(&identifier))
@@ -150,7 +156,7 @@ impl Inner {
             function: generation.function.clone(),
             configuration: Arc::clone(configuration),
             code_directory,
-            layer_directories: Vec::new(),
+            layer_directories,
             runtime,
             credentials: self.credentials.issue(&generation.function, &configuration.role),
             additional_environment: Arc::clone(&self.settings.function_environment),
@@ -163,7 +169,15 @@ impl Inner {
             tracing::error!(function = %generation.function.name, %error, "environment.start.failed");
             Error::Environment(error.to_string())
         })?;
-        self.packages.mounted(sha256, &environment);
+        packages().for_each(|package| self.packages.mounted(package, &environment));
         Ok(environment)
     }
+}
+
+/// The archives of the layers in the order of merging, each once: of two that are the same the later one covers the
+/// earlier.
+fn layers(configuration: &FunctionConfiguration) -> Vec<&str> {
+    let all: Vec<&str> = configuration.layers.iter().map(|layer| layer.content.sha256.as_str()).collect();
+    let is_last = |(index, layer): &(usize, &&str)| !all[index + 1..].contains(layer);
+    all.iter().enumerate().filter(is_last).map(|(_, layer)| *layer).collect()
 }

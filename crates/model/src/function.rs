@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::concurrency::ProvisionedConcurrency;
 use crate::event_invoke_config::EventInvokeConfig;
 use crate::function_url::FunctionUrl;
+use crate::layer::FunctionLayer;
 use crate::recursion::RecursiveLoop;
 use crate::runtime_management::RuntimeUpdates;
 use crate::version::{Package, PublishedVersion, Version};
@@ -148,8 +149,8 @@ pub struct FunctionConfiguration {
     pub architecture: Architecture,
     /// Environment variables; absent when never given (an empty map is echoed as such).
     pub environment: Option<BTreeMap<String, String>>,
-    /// ARNs of layer versions, in the order of merging.
-    pub layers: Vec<String>,
+    /// Layers in the order of merging.
+    pub layers: Vec<FunctionLayer>,
     /// Where and how logs are written.
     pub logging: Logging,
     /// X-Ray mode.

@@ -17,6 +17,7 @@ pub mod event_source_mapping;
 pub mod function;
 pub mod function_url;
 pub mod invocation;
+pub mod layer;
 pub mod log;
 pub mod quota;
 pub mod recursion;

@@ -46,6 +46,9 @@ pub struct PublishedVersion {
     pub state: State,
     /// The archive of its code; absent for images.
     pub package: Option<Package>,
+    /// The archives of its layers.
+    #[serde(default)]
+    pub layers: Vec<Package>,
 }
 
 /// A zip archive as it was uploaded.

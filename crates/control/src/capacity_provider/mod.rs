@@ -133,7 +133,7 @@ pub(crate) async fn delete(
     let arn = id.arn();
     let _alone = control.associations.write().await;
     existing(control, &id).await?;
-    let functions = control.ledger.count_users(&control.functions, &arn).await?;
+    let functions = control.ledger.count_users(&arn).await?;
     if functions > 0 {
         return Err(Error::CapacityProviderInUse { arn, functions });
     }

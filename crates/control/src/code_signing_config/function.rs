@@ -71,8 +71,7 @@ pub(crate) async fn list(
     let arn = &input.code_signing_config_arn;
     existing(control, &context.scope, arn).await?;
     let page = Page::read(&context.scope, arn, input.marker.as_deref(), input.max_items, PAGE)?;
-    let names =
-        control.ledger.users(&control.functions, arn, page.after.as_deref(), page.look_ahead()).await?;
+    let names = control.ledger.users(arn, page.after.as_deref(), page.look_ahead()).await?;
     let (names, next_marker) = page.cut(names, String::as_str);
     let arns = names.into_iter().map(|name| FunctionId { scope: context.scope.clone(), name }.arn());
     Ok(ListFunctionsByCodeSigningConfigResponse { function_arns: Some(arns.collect()), next_marker })

@@ -118,7 +118,7 @@ pub(crate) async fn delete(
     let _alone = control.associations.write().await;
     loop {
         let entry = existing(control, &context.scope, &arn).await?;
-        if control.ledger.count_users(&control.functions, &arn).await? > 0 {
+        if control.ledger.count_users(&arn).await? > 0 {
             return Err(Error::CodeSigningConfigInUse { arn });
         }
         let expect = Expect::Revision(entry.revision);

@@ -17,13 +17,13 @@ use crate::object;
 
 /// The members of a request that name code.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Source {
-    pub(super) zip_file: Option<Bytes>,
-    pub(super) s3_bucket: Option<String>,
-    pub(super) s3_key: Option<String>,
-    pub(super) s3_object_version: Option<String>,
-    pub(super) s3_object_storage_mode: Option<S3ObjectStorageMode>,
-    pub(super) image_uri: Option<String>,
+pub(crate) struct Source {
+    pub(crate) zip_file: Option<Bytes>,
+    pub(crate) s3_bucket: Option<String>,
+    pub(crate) s3_key: Option<String>,
+    pub(crate) s3_object_version: Option<String>,
+    pub(crate) s3_object_storage_mode: Option<S3ObjectStorageMode>,
+    pub(crate) image_uri: Option<String>,
 }
 
 /// What kind of package a function has; it never changes.
@@ -44,8 +44,8 @@ impl DeploymentPackage {
     /// What it takes of the account's code storage, in bytes.
     pub(super) fn stored_size(&self) -> u64 {
         match self {
-            Self::Archive(archive) if archive.reference.is_none() => archive.size(),
-            Self::Archive(_) | Self::Image(_) => 0,
+            Self::Archive(archive) => archive.stored_size(),
+            Self::Image(_) => 0,
         }
     }
 
@@ -69,10 +69,10 @@ impl DeploymentPackage {
 
     /// Writes an archive to disk. As long as the hold lives it is not removed, although no function names it yet.
     pub(super) async fn keep(&self, blobs: &BlobStore, ledger: &Arc<Ledger>) -> Result<Option<Hold>> {
-        let Self::Archive(archive) = self else { return Ok(None) };
-        let hold = ledger.hold(archive.digest).await;
-        blobs.put(archive.zip.clone()).await?;
-        Ok(Some(hold))
+        match self {
+            Self::Archive(archive) => Ok(Some(archive.keep(blobs, ledger).await?)),
+            Self::Image(_) => Ok(None),
+        }
     }
 }
 
@@ -102,7 +102,12 @@ impl Source {
         self.zip_file.is_some() || self.names_object()
     }
 
-    async fn archive(&self, objects: Option<&Arc<dyn Objects>>, context: &RequestContext) -> Result<Archive> {
+    /// The archive that the request names, looked through from end to end.
+    pub(crate) async fn archive(
+        &self,
+        objects: Option<&Arc<dyn Objects>>,
+        context: &RequestContext,
+    ) -> Result<Archive> {
         if let Some(zip) = &self.zip_file {
             if self.names_object() || self.image_uri.is_some() {
                 return Err(Error::invalid(
@@ -143,12 +148,12 @@ impl Source {
 
 /// An archive that is known to be in order.
 #[derive(Debug, Clone)]
-pub(super) struct Archive {
+pub(crate) struct Archive {
     zip: Bytes,
-    digest: Digest,
-    unpacked_size: u64,
+    pub(crate) digest: Digest,
+    pub(crate) unpacked_size: u64,
     /// Where it stays, if that is not here.
-    reference: Option<ReferencedObject>,
+    pub(crate) reference: Option<ReferencedObject>,
 }
 
 impl Archive {
@@ -162,7 +167,19 @@ impl Archive {
     }
 
     /// Bytes of the archive.
-    fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.zip.len() as u64
+    }
+
+    /// What it takes of the account's code storage, in bytes.
+    pub(crate) fn stored_size(&self) -> u64 {
+        if self.reference.is_none() { self.size() } else { 0 }
+    }
+
+    /// Writes the archive to disk. As long as the hold lives it is not removed, although nothing names it yet.
+    pub(crate) async fn keep(&self, blobs: &BlobStore, ledger: &Arc<Ledger>) -> Result<Hold> {
+        let hold = ledger.hold(self.digest).await;
+        blobs.put(self.zip.clone()).await?;
+        Ok(hold)
     }
 }

@@ -15,8 +15,9 @@ use rushlight_store::Expect;
 use uuid::Uuid;
 
 use super::code::{PackageType, Source};
+use super::layers::Resolved;
 use super::settings::Settings;
-use super::{architecture, logging, name, runtime, state, view};
+use super::{architecture, layers, logging, name, runtime, state, view};
 use crate::Control;
 use crate::code_signing_config::deployment;
 use crate::context::RequestContext;
@@ -37,7 +38,8 @@ pub(crate) async fn create(
     check_offered(&input)?;
     let tags = tags::of_new_resource(input.tags.clone())?;
     let signing = input.code_signing_config_arn.clone();
-    let mut latest = configuration(control, context, &reference, &input)?;
+    let layers = layers::resolve(control, context, package_type(&input), input.layers.as_deref()).await?;
+    let mut latest = configuration(control, context, &reference, &input, layers.as_ref())?;
     let key = control.key(&reference.function);
     if control.functions.get(&key).await?.is_some() {
         return Err(exists(&reference));
@@ -47,9 +49,10 @@ pub(crate) async fn create(
     deployment::check(control, &context.scope, signing.as_deref(), name).await?;
     let package = source(&input).package(package_type(&input), control.objects.as_ref(), context).await?;
     package.put(&mut latest);
+    layers::check_code(&latest)?;
     let copies = if input.publish == Some(true) { 2 } else { 1 };
     let size = package.stored_size() * copies;
-    let _reserved = control.ledger.reserve(&control.functions, &context.scope, size).await?;
+    let _reserved = control.ledger.reserve(&context.scope, size).await?;
     let _hold = package.keep(&control.blobs, &control.ledger).await?;
     let incarnation = Uuid::new_v4().to_string();
     let head = FunctionHead {
@@ -112,13 +115,14 @@ fn configuration(
     context: &RequestContext,
     reference: &FunctionReference,
     input: &CreateFunctionRequest,
+    layers: Option<&Resolved>,
 ) -> Result<FunctionConfiguration> {
     let now = control.clock.now();
     let architecture = architecture(input.architectures.as_deref()).unwrap_or(Architecture::X86_64);
     let mut configuration = initial(&reference.function.name, code(input, now)?, architecture, now);
     configuration.tenant_isolation = input.tenancy_config.is_some();
     configuration.source_kms_key_arn = input.code.source_kms_key_arn.clone();
-    settings(input).apply(&mut configuration, context)?;
+    settings(input, layers).apply(&mut configuration)?;
     if let Code::Zip { runtime, .. } = &configuration.code {
         let version = control.runtimes.check(runtime, architecture).map_err(Error::InvalidParameter)?;
         configuration.runtime_version_arn = Some(version.arn(&context.scope));
@@ -214,7 +218,7 @@ fn check_offered(input: &CreateFunctionRequest) -> Result<()> {
     }
 }
 
-fn settings(input: &CreateFunctionRequest) -> Settings {
+fn settings(input: &CreateFunctionRequest, layers: Option<&Resolved>) -> Settings {
     // Variables are shown only if the member was there, even if it is empty.
     let environment = input.environment.clone().filter(|given| given.variables.is_some());
     Settings {
@@ -226,7 +230,7 @@ fn settings(input: &CreateFunctionRequest) -> Settings {
         memory_size: input.memory_size,
         ephemeral_storage: input.ephemeral_storage.clone(),
         environment,
-        layers: input.layers.clone(),
+        layers: layers.map(|resolved| resolved.layers.clone()),
         vpc: input.vpc_config.clone(),
         file_systems: input.file_system_configs.clone(),
         dead_letter: input.dead_letter_config.clone(),

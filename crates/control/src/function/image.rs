@@ -108,6 +108,13 @@ pub(super) fn configure(code: &mut Code, given: &types::ImageConfig) -> Result<(
     Ok(())
 }
 
+/// The answer to settings that an image has of itself.
+pub(super) fn brings_its_own() -> Error {
+    Error::invalid(
+        "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

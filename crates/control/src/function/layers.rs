@@ -1,135 +1,125 @@
 //! Rules of `Layers`.
 
-use rushlight_model::arn::is_account;
+use rushlight_model::function::{Code, FunctionConfiguration};
+use rushlight_model::layer::{FunctionLayer, LayerId};
+use rushlight_model::quota::UNZIPPED_CODE_BYTES;
+use rushlight_store::Digest;
 
+use super::code::PackageType;
+use super::image;
+use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
+use crate::layer::access::{Addressed, number};
+use crate::ledger::Hold;
 
 /// How many layers a function may have.
 const LIMIT: usize = 5;
 
-/// The ARN of a layer version, split.
-struct LayerVersion<'a> {
-    region: &'a str,
-    account: &'a str,
-    /// The ARN without the version.
-    layer: &'a str,
-    version: &'a str,
+/// The layers that a request names. As long as this lives their archives are not removed, although the function does
+/// not name them yet.
+pub(super) struct Resolved {
+    pub(super) layers: Vec<FunctionLayer>,
+    _holds: Vec<Hold>,
 }
 
-impl<'a> LayerVersion<'a> {
-    /// `arn:<partition>:lambda:<region>:<account>:layer:<name>:<version>`
-    fn parse(arn: &'a str) -> Option<Self> {
-        let (layer, version) = arn.rsplit_once(':')?;
-        let fields: Vec<&str> = layer.split(':').collect();
-        let ["arn", _, "lambda", region, account, "layer", _] = fields[..] else {
-            return None;
-        };
-        is_account(account).then_some(Self { region, account, layer, version })
+/// Finds the layers that a request names; `None` if it does not speak of layers.
+pub(super) async fn resolve(
+    control: &Control,
+    context: &RequestContext,
+    package_type: PackageType,
+    given: Option<&[String]>,
+) -> Result<Option<Resolved>> {
+    let Some(given) = given else { return Ok(None) };
+    if package_type == PackageType::Image && !given.is_empty() {
+        return Err(image::brings_its_own());
     }
-}
-
-/// Refuses a list that AWS would refuse. Rushlight has no layers yet, so every list that is otherwise in order is
-/// refused for naming a version that does not exist.
-pub(super) fn check(layers: &[String], context: &RequestContext) -> Result<()> {
-    if layers.len() > LIMIT {
+    if given.len() > LIMIT {
         return Err(Error::invalid(format!("Cannot reference more than {LIMIT} layers.")));
     }
-    let mut seen: Vec<(&str, &str)> = Vec::new();
-    for arn in layers {
-        let Some(version) = LayerVersion::parse(arn) else {
+    let mut seen: Vec<(LayerId, &str)> = Vec::new();
+    let (mut layers, mut holds) = (Vec::new(), Vec::new());
+    for arn in given {
+        let Some((layer, Some(version))) = LayerId::parse(arn) else {
             return Err(missing(arn));
         };
-        check_reach(&version, arn, context)?;
-        if version.version.parse::<i64>().is_ok_and(|number| number < 1) {
-            return Err(Error::invalid("Layer Version Cannot be less than 1"));
+        let addressed = Addressed { layer };
+        if addressed.is_own(context) && !addressed.is_here(context) {
+            return Err(Error::invalid(format!(
+                "Layers are not in the same region as the function. Layers are expected to be in region {}.",
+                context.scope.region
+            )));
         }
-        if let Some((_, other)) = seen.iter().find(|(layer, _)| *layer == version.layer) {
+        // The pattern lets digits through only; what is too large a number names nothing.
+        let number = number(version.parse().unwrap_or(i64::MAX))?;
+        let (layer, hold) = find(control, context, &addressed, number, arn).await?;
+        if let Some((_, other)) = seen.iter().find(|(layer, _)| *layer == addressed.layer) {
             return Err(Error::invalid(format!(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. \
                  {other} and {arn} are versions of the same layer."
             )));
         }
-        seen.push((version.layer, arn));
+        seen.push((addressed.layer, arn));
+        layers.push(layer);
+        holds.extend(hold);
     }
-    layers.first().map_or(Ok(()), |arn| Err(missing(arn)))
+    Ok(Some(Resolved { layers, _holds: holds }))
 }
 
-fn check_reach(version: &LayerVersion<'_>, arn: &str, context: &RequestContext) -> Result<()> {
-    let here = &context.scope;
-    if version.account != here.account {
-        return Err(Error::AccessDenied(format!(
-            "User: {} is not authorized to perform: lambda:GetLayerVersion on resource: {arn} because no \
-             resource-based policy allows the lambda:GetLayerVersion action",
-            context.principal
-        )));
-    }
-    if version.region != here.region {
+/// A layer's version, with its archive held.
+async fn find(
+    control: &Control,
+    context: &RequestContext,
+    addressed: &Addressed,
+    number: u64,
+    arn: &str,
+) -> Result<(FunctionLayer, Option<Hold>)> {
+    let version = addressed.version(control, context, number).await?.ok_or_else(|| missing(arn))?;
+    let hold = match version.content.sha256.parse::<Digest>() {
+        Ok(archive) => Some(control.ledger.hold(archive).await),
+        Err(_) => None,
+    };
+    // If the version is still there, so is its archive, which it names; from here on the hold keeps it.
+    let version = addressed.version(control, context, number).await?.ok_or_else(|| missing(arn))?;
+    Ok((FunctionLayer { arn: arn.to_owned(), content: version.content.clone() }, hold))
+}
+
+/// Refuses code that does not fit beside the layers.
+pub(super) fn check_code(configuration: &FunctionConfiguration) -> Result<()> {
+    let Some(room) = UNZIPPED_CODE_BYTES.checked_sub(unpacked(&configuration.layers)) else {
         return Err(Error::invalid(format!(
-            "Layers are not in the same region as the function. Layers are expected to be in region {}.",
-            here.region
+            "Layers consume more than the available size of {UNZIPPED_CODE_BYTES} bytes"
+        )));
+    };
+    if code_size(configuration) > room {
+        return Err(Error::invalid(format!("Unzipped size must be smaller than {room} bytes")));
+    }
+    Ok(())
+}
+
+/// Refuses layers that do not fit beside the code.
+pub(super) fn check_layers(configuration: &FunctionConfiguration) -> Result<()> {
+    let size = code_size(configuration) + unpacked(&configuration.layers);
+    if size > UNZIPPED_CODE_BYTES {
+        return Err(Error::invalid(format!(
+            "Function code combined with layers exceeds the maximum allowed size of {UNZIPPED_CODE_BYTES} bytes. The \
+             actual size is {size} bytes."
         )));
     }
     Ok(())
 }
 
-fn missing(arn: &str) -> Error {
-    Error::invalid(format!("Layer version {arn} does not exist."))
+fn code_size(configuration: &FunctionConfiguration) -> u64 {
+    match configuration.code {
+        Code::Zip { unpacked_size, .. } => unpacked_size,
+        Code::Image { .. } => 0,
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use rushlight_model::arn::Scope;
-    use rushlight_model::request_id::RequestId;
+fn unpacked(layers: &[FunctionLayer]) -> u64 {
+    layers.iter().map(|layer| layer.content.unpacked_size).sum()
+}
 
-    use super::*;
-
-    fn refusal(layers: &[&str]) -> Error {
-        let context = RequestContext {
-            scope: Scope { account: "123456789012".into(), region: "eu-west-1".into() },
-            principal: "arn:aws:iam::123456789012:user/ann".into(),
-            request_id: RequestId::random(),
-            host: None,
-        };
-        let layers: Vec<String> = layers.iter().map(|layer| (*layer).to_owned()).collect();
-        check(&layers, &context).unwrap_err()
-    }
-
-    const A: &str = "arn:aws:lambda:eu-west-1:123456789012:layer:a:1";
-
-    #[test]
-    fn each_rule_has_its_text() {
-        assert_eq!(refusal(&[A]).to_string(), format!("Layer version {A} does not exist."));
-        assert_eq!(refusal(&[A; 6]).to_string(), "Cannot reference more than 5 layers.");
-        assert_eq!(
-            refusal(&["arn:aws:lambda:us-east-1:123456789012:layer:a:1"]).to_string(),
-            "Layers are not in the same region as the function. Layers are expected to be in region eu-west-1."
-        );
-        assert_eq!(
-            refusal(&["arn:aws:lambda:eu-west-1:123456789012:layer:a:0"]).to_string(),
-            "Layer Version Cannot be less than 1"
-        );
-        let other = "arn:aws:lambda:eu-west-1:123456789012:layer:a:2";
-        assert_eq!(
-            refusal(&[A, other]).to_string(),
-            format!(
-                "Two different versions of the same layer are not allowed to be referenced in the same function. {A} \
-                 and {other} are versions of the same layer."
-            )
-        );
-    }
-
-    #[test]
-    fn layers_of_other_accounts_need_a_policy() {
-        let arn = "arn:aws:lambda:eu-west-1:999999999999:layer:a:1";
-        let error = refusal(&[arn]);
-        assert!(matches!(error, Error::AccessDenied(_)));
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: lambda:GetLayerVersion on \
-                 resource: {arn} because no resource-based policy allows the lambda:GetLayerVersion action"
-            )
-        );
-    }
+fn missing(arn: &str) -> Error {
+    Error::invalid(format!("Layer version {arn} does not exist."))
 }

@@ -9,7 +9,7 @@
 //! | name, code, image, runtime, environment, layers, logging, network | the rules of one part of a request |
 //! | view | what a function looks like from outside |
 
-mod code;
+pub(crate) mod code;
 pub(crate) mod create;
 pub(crate) mod delete;
 mod environment;
@@ -20,7 +20,7 @@ pub(crate) mod list;
 mod logging;
 pub(crate) mod name;
 mod network;
-mod runtime;
+pub(crate) mod runtime;
 mod settings;
 pub(crate) mod state;
 pub(crate) mod tags;

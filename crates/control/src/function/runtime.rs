@@ -124,12 +124,17 @@ pub(super) fn check_snap_start(identifier: &str) -> Result<()> {
     }
 }
 
-fn unknown(identifier: &str, now: Timestamp) -> Error {
-    let offered: Vec<&str> = RUNTIMES
+/// The identifiers that functions can be given, in AWS' order.
+pub(crate) fn offered(now: Timestamp) -> Vec<&'static str> {
+    RUNTIMES
         .iter()
         .filter(|runtime| !has_come(runtime.block_create, now))
         .map(|runtime| runtime.identifier)
-        .collect();
+        .collect()
+}
+
+fn unknown(identifier: &str, now: Timestamp) -> Error {
+    let offered = offered(now);
     Error::invalid(format!(
         "Value {identifier} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be \
          a valid ARN",

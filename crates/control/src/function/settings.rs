@@ -3,9 +3,9 @@
 
 use rushlight_api::lambda::types;
 use rushlight_model::function::{Code, FunctionConfiguration, TracingMode};
+use rushlight_model::layer::FunctionLayer;
 
-use super::{environment, image, layers, logging, network, runtime};
-use crate::context::RequestContext;
+use super::{environment, image, logging, network, runtime};
 use crate::error::{Error, Result};
 
 /// Longest timeout of a function that does not run on Managed Instances, in seconds.
@@ -28,7 +28,7 @@ pub(super) struct Settings {
     pub(super) memory_size: Option<i32>,
     pub(super) ephemeral_storage: Option<types::EphemeralStorage>,
     pub(super) environment: Option<types::Environment>,
-    pub(super) layers: Option<Vec<String>>,
+    pub(super) layers: Option<Vec<FunctionLayer>>,
     pub(super) vpc: Option<types::VpcConfig>,
     pub(super) file_systems: Option<Vec<types::FileSystemConfig>>,
     pub(super) dead_letter: Option<types::DeadLetterConfig>,
@@ -41,15 +41,10 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Changes `configuration`, or refuses and says why. The configuration is of no use after a refusal.
-    pub(super) fn apply(
-        &self,
-        configuration: &mut FunctionConfiguration,
-        context: &RequestContext,
-    ) -> Result<()> {
+    pub(super) fn apply(&self, configuration: &mut FunctionConfiguration) -> Result<()> {
         self.check_image(configuration)?;
         self.apply_environment(configuration)?;
         if let Some(layers) = &self.layers {
-            layers::check(layers, context)?;
             configuration.layers.clone_from(layers);
         }
         if let Some(description) = &self.description {
@@ -147,9 +142,7 @@ impl Settings {
         let layered = self.layers.as_ref().is_some_and(|layers| !layers.is_empty());
         let is_image = matches!(configuration.code, Code::Image { .. });
         if is_image && (self.handler.is_some() || self.runtime.is_some() || layered) {
-            return Err(Error::invalid(
-                "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
-            ));
+            return Err(image::brings_its_own());
         }
         Ok(())
     }
@@ -198,21 +191,10 @@ fn bounded(member: &str, value: i32, maximum: i32) -> Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use rushlight_model::arn::Scope;
     use rushlight_model::clock::Timestamp;
     use rushlight_model::function::Architecture;
-    use rushlight_model::request_id::RequestId;
 
     use super::*;
-
-    fn context() -> RequestContext {
-        RequestContext {
-            scope: Scope { account: "123456789012".into(), region: "eu-west-1".into() },
-            principal: "arn:aws:iam::123456789012:root".into(),
-            request_id: RequestId::random(),
-            host: None,
-        }
-    }
 
     fn configuration(runtime: &str) -> FunctionConfiguration {
         let code = Code::Zip {
@@ -226,7 +208,7 @@ mod tests {
     }
 
     fn refusal(settings: &Settings) -> String {
-        settings.apply(&mut configuration("python3.12"), &context()).unwrap_err().to_string()
+        settings.apply(&mut configuration("python3.12")).unwrap_err().to_string()
     }
 
     #[test]
@@ -248,7 +230,7 @@ mod tests {
             ..Settings::default()
         };
         let mut configuration = configuration("python3.12");
-        fitting.apply(&mut configuration, &context()).unwrap();
+        fitting.apply(&mut configuration).unwrap();
         assert_eq!(
             (configuration.timeout_seconds, configuration.memory_size_mb, configuration.ephemeral_storage_mb),
             (900, 10_240, 10_240)
@@ -262,26 +244,26 @@ mod tests {
             ..Settings::default()
         };
         let mut python = configuration("python3.12");
-        snap_start.apply(&mut python, &context()).unwrap();
+        snap_start.apply(&mut python).unwrap();
         assert!(python.snap_start_published_versions);
         assert_eq!(
-            snap_start.apply(&mut configuration("nodejs22.x"), &context()).unwrap_err().to_string(),
+            snap_start.apply(&mut configuration("nodejs22.x")).unwrap_err().to_string(),
             "nodejs22.x is not supported for SnapStart enabled functions."
         );
         let larger = Settings {
             ephemeral_storage: Some(types::EphemeralStorage { size: 513 }),
             ..Settings::default()
         };
-        assert!(larger.apply(&mut python, &context()).is_err());
+        assert!(larger.apply(&mut python).is_err());
         let off = Settings { snap_start: Some(types::SnapStart { apply_on: Some("None".into()) }), ..larger };
-        off.apply(&mut configuration("nodejs22.x"), &context()).unwrap();
+        off.apply(&mut configuration("nodejs22.x")).unwrap();
     }
 
     #[test]
     fn what_is_not_given_stays() {
         let mut changed = configuration("python3.12");
         let before = changed.clone();
-        Settings::default().apply(&mut changed, &context()).unwrap();
+        Settings::default().apply(&mut changed).unwrap();
         assert_eq!(changed, before);
     }
 }

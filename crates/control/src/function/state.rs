@@ -159,10 +159,19 @@ impl Control {
         });
     }
 
-    /// Has the package unpacked before anything runs from it. The archive was looked through when it came, so only
-    /// the platform can fail here, or a disk that lost what was on it.
+    /// Has the package and the layers unpacked before anything runs from them. The archives were looked through when
+    /// they came, so only the platform can fail here, or a disk that lost what was on it.
     async fn prepare(&self, head: &FunctionHead) -> Option<Reason> {
-        let (digest, _) = ledger::archive(&head.latest)?;
+        for (digest, _) in ledger::archives(&head.latest) {
+            let failure = self.prepare_archive(head, digest).await;
+            if failure.is_some() {
+                return failure;
+            }
+        }
+        None
+    }
+
+    async fn prepare_archive(&self, head: &FunctionHead, digest: Digest) -> Option<Reason> {
         let _hold = self.ledger.hold(digest).await;
         let error = self.unpack(digest).await.err()?;
         tracing::error!(function = %head.id.arn(), package = %digest, error = %chain(&error), "package.unpack_failed");
@@ -265,7 +274,13 @@ mod tests {
     }
 
     fn version(state: State) -> PublishedVersion {
-        PublishedVersion { row: "r".into(), revision_id: "old".into(), state, package: None }
+        PublishedVersion {
+            row: "r".into(),
+            revision_id: "old".into(),
+            state,
+            package: None,
+            layers: Vec::new(),
+        }
     }
 
     #[test]

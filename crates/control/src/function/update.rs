@@ -12,8 +12,9 @@ use rushlight_store::table::Entry;
 use tokio::sync::RwLockReadGuard;
 
 use super::code::{DeploymentPackage, PackageType, Source};
+use super::layers::Resolved;
 use super::settings::Settings;
-use super::{architecture, name, runtime, state, view};
+use super::{architecture, layers, name, runtime, state, view};
 use crate::Control;
 use crate::code_signing_config::deployment;
 use crate::context::RequestContext;
@@ -45,7 +46,7 @@ pub(crate) async fn code(
     let change = |head: &FunctionHead| changed_code(control, context, head, &input, &package);
     let published = if publish { package.stored_size() } else { 0 };
     let grown = published + package.stored_size().saturating_sub(ledger::code_bytes(&head.latest));
-    let _reserved = control.ledger.reserve(&control.functions, &context.scope, grown).await?;
+    let _reserved = control.ledger.reserve(&context.scope, grown).await?;
     if dry_run {
         return dry_run_answer(control, head, &input, change(head)?);
     }
@@ -88,10 +89,17 @@ pub(crate) async fn configuration(
     if let Some(identifier) = &input.runtime {
         runtime::check_known(identifier.as_str(), control.clock.now())?;
     }
-    let settings = settings(&input);
+    let layers = match input.layers.as_deref() {
+        None => None,
+        given => layers::resolve(control, context, present_type(control, &reference).await?, given).await?,
+    };
+    let settings = settings(&input, layers.as_ref());
     let change = |head: &FunctionHead| {
         let mut latest = head.latest.clone();
-        settings.apply(&mut latest, context)?;
+        settings.apply(&mut latest)?;
+        if settings.layers.is_some() {
+            layers::check_layers(&latest)?;
+        }
         renew_runtime(control, context, &head.latest, &mut latest)?;
         Ok(latest)
     };
@@ -207,6 +215,7 @@ fn changed_code(
     package_type(head, input)?;
     let mut latest = head.latest.clone();
     package.put(&mut latest);
+    layers::check_code(&latest)?;
     latest.source_kms_key_arn.clone_from(&input.source_kms_key_arn);
     if let Some(architecture) = architecture(input.architectures.as_deref()) {
         latest.architecture = architecture;
@@ -241,6 +250,15 @@ fn renew_runtime(
         Err(sentence) => return Err(Error::InvalidParameter(sentence)),
     }
     Ok(())
+}
+
+async fn present_type(control: &Control, reference: &FunctionReference) -> Result<PackageType> {
+    let present = control.functions.get(&control.key(&reference.function)).await?;
+    let entry = present.ok_or_else(|| not_found(reference))?;
+    Ok(match entry.value.latest.code {
+        Code::Zip { .. } => PackageType::Zip,
+        Code::Image { .. } => PackageType::Image,
+    })
 }
 
 /// The function's, if the request is made for it.
@@ -281,7 +299,7 @@ fn source(input: &UpdateFunctionCodeRequest) -> Source {
     }
 }
 
-fn settings(input: &UpdateFunctionConfigurationRequest) -> Settings {
+fn settings(input: &UpdateFunctionConfigurationRequest, layers: Option<&Resolved>) -> Settings {
     Settings {
         description: input.description.clone(),
         role: input.role.clone(),
@@ -291,7 +309,7 @@ fn settings(input: &UpdateFunctionConfigurationRequest) -> Settings {
         memory_size: input.memory_size,
         ephemeral_storage: input.ephemeral_storage.clone(),
         environment: input.environment.clone(),
-        layers: input.layers.clone(),
+        layers: layers.map(|resolved| resolved.layers.clone()),
         vpc: input.vpc_config.clone(),
         file_systems: input.file_system_configs.clone(),
         dead_letter: input.dead_letter_config.clone(),

@@ -154,7 +154,11 @@ fn layers(configuration: &FunctionConfiguration) -> Option<Vec<types::Layer>> {
     let layers: Vec<types::Layer> = configuration
         .layers
         .iter()
-        .map(|arn| types::Layer { arn: Some(arn.clone()), ..types::Layer::default() })
+        .map(|layer| types::Layer {
+            arn: Some(layer.arn.clone()),
+            code_size: i64::try_from(layer.content.size).ok(),
+            ..types::Layer::default()
+        })
         .collect();
     Some(layers).filter(|layers| !layers.is_empty())
 }

@@ -35,6 +35,7 @@ impl Draft {
             revision_id: Uuid::new_v4().to_string(),
             state,
             package: head.latest.package(),
+            layers: head.latest.layers.iter().map(|layer| layer.content.package()).collect(),
         };
         let row = PublishedConfiguration {
             incarnation: head.incarnation.clone(),
@@ -78,7 +79,7 @@ pub(crate) async fn publish(
             return Ok(shown(head, &existing));
         }
         let size = ledger::code_bytes(&head.latest);
-        let _reserved = control.ledger.reserve(&control.functions, &context.scope, size).await?;
+        let _reserved = control.ledger.reserve(&context.scope, size).await?;
         let hold = match ledger::archive(&head.latest) {
             Some((digest, _)) => Some(control.ledger.hold(digest).await),
             None => None,

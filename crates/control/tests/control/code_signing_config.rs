@@ -227,7 +227,7 @@ async fn warn_lets_unsigned_code_through_and_enforce_does_not() {
     assert_eq!(world.configuration("f").await.unwrap(), before);
     // The configuration of a function is not code, its layers are.
     let layers = UpdateFunctionConfigurationRequest {
-        layers: Some(vec!["arn:aws:lambda:eu-west-1:123456789012:layer:a:1".into()]),
+        layers: Some(vec![world.published("a", "1").await]),
         ..new_description("f", "x")
     };
     refused(world.update(layers).await, "CodeVerificationFailedException", REFUSED);

@@ -11,6 +11,7 @@ mod event_invoke_config;
 mod event_source_mapping;
 mod function_url;
 mod images;
+mod layer;
 mod lists;
 mod races;
 mod removal;

@@ -19,11 +19,12 @@ use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
 use rushlight_model::function::{Architecture as MachineArchitecture, FunctionHead};
 use rushlight_model::function_url::UrlPlace;
+use rushlight_model::layer::LayerVersion;
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::request_id::RequestId;
-use rushlight_store::table::Table;
 use rushlight_store::table::function::{HEADS, head_key};
 use rushlight_store::table::version::VERSIONS;
+use rushlight_store::table::{Table, layer};
 use rushlight_store::{
     Backend, BlobStore, BoxFuture, DataDirectory, Digest, Expect, Observer, PackageStore, Record, Sqlite,
 };
@@ -41,6 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct World {
     pub(crate) control: Control,
     pub(crate) functions: Table<FunctionHead>,
+    pub(crate) layer_versions: Table<LayerVersion>,
     pub(crate) blobs: BlobStore,
     pub(crate) packages: PackageStore,
     pub(crate) clock: Clock,
@@ -79,6 +81,7 @@ impl World {
         });
         let store: Arc<dyn Backend> = disk.clone();
         let functions = Table::new(store.clone(), HEADS, 1000);
+        let layer_versions = Table::new(store.clone(), layer::VERSIONS, 0);
         let blobs = BlobStore::open(&directory.path().join("blobs")).unwrap();
         let packages = PackageStore::open(&directory.path().join("packages")).unwrap();
         let machine = Arc::new(Machine::default());
@@ -105,6 +108,7 @@ impl World {
         Self {
             control,
             functions,
+            layer_versions,
             blobs,
             packages,
             clock,
@@ -129,8 +133,8 @@ impl World {
             self.packages.remove(archive).await.unwrap();
             self.blobs.remove(archive).await.unwrap();
         }
-        let Self { directory, clock, quotas, control, functions, disk, .. } = self;
-        drop((control, functions));
+        let Self { directory, clock, quotas, control, functions, layer_versions, disk, .. } = self;
+        drop((control, functions, layer_versions));
         assert_eq!(Arc::strong_count(&disk), 1, "something still uses the store");
         drop(disk);
         Self::open(directory, clock, quotas).await
