@@ -13,6 +13,7 @@ HEADERS = ("x-amzn-errortype", "content-type", "x-amz-function-error", "x-amz-ex
 # What differs from run to run, by the name of the member. The shape of each is checked before it is replaced.
 MEMBERS = {
     "RevisionId": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "CreatedDate": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000",
     "LastModified": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000",
     "Location": r"http://127\.0\.0\.1:\d+/\S+X-Amz-Signature=[0-9a-f]{64}\S*",
     "RuntimeVersionArn": r"arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}",

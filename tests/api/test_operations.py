@@ -102,7 +102,7 @@ def test_every_operation_answers_by_name(server):
 
 
 def test_the_shape_of_a_refusal(server, golden):
-    golden.check("not-implemented", call(server.client(), "ListLayers"))
+    golden.check("not-implemented", call(server.client(), "ListDurableExecutionsByFunction"))
 
 
 @pytest.mark.parametrize(

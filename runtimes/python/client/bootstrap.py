@@ -5,9 +5,13 @@ import sys
 
 
 def layer_directories():
-    """Where the modules of layers lie, the version's own folder first."""
+    """Where the modules of layers lie, the version's own folder first.
+
+    Where nothing can be mounted a variable says what stands for `/opt`.
+    """
     version = "python%d.%d" % sys.version_info[:2]
-    return ["/opt/python/lib/" + version + "/site-packages", "/opt/python"]
+    layers = os.environ.get("RUSHLIGHT_OPT", "/opt") + "/python"
+    return [layers + "/lib/" + version + "/site-packages", layers]
 
 
 def prepare_module_search():

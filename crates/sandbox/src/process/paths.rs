@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::{Command, Spec};
 
+/// The variable that says where `/opt` really is.
+const OPT: &str = "RUSHLIGHT_OPT";
+
 /// A table from paths as a sandbox would show them to paths of the host, longest prefix first.
 #[derive(Debug)]
 pub(super) struct PathMap {
@@ -58,13 +61,16 @@ impl PathMap {
         text.split(':').map(rewrite).collect::<Vec<_>>().join(":")
     }
 
-    /// The command as it has to be given to the host. `TMPDIR` is added, since `/tmp` itself is the host's.
+    /// The command as it has to be given to the host. `TMPDIR` and [`OPT`] are added, since `/tmp` and `/opt`
+    /// themselves are the host's.
     pub(super) fn command(&self, command: &Command) -> Command {
         let mut environment: BTreeMap<_, _> =
             command.environment.iter().map(|(name, value)| (name.clone(), self.text(value))).collect();
-        environment
-            .entry("TMPDIR".to_owned())
-            .or_insert_with(|| self.path(Path::new("/tmp")).to_string_lossy().into_owned());
+        for (name, path) in [("TMPDIR", "/tmp"), (OPT, "/opt")] {
+            environment
+                .entry(name.to_owned())
+                .or_insert_with(|| self.path(Path::new(path)).to_string_lossy().into_owned());
+        }
         Command {
             program: self.path(&command.program),
             arguments: command.arguments.iter().map(|argument| self.text(argument)).collect(),
@@ -140,6 +146,7 @@ mod tests {
         assert_eq!(command.environment["PATH"], "/usr/bin:/data/code/bin");
         assert_eq!(command.environment["URL"], "http://host/var/task");
         assert_eq!(command.environment["TMPDIR"], scratch.path().join("tmp").to_string_lossy());
+        assert_eq!(command.environment[OPT], scratch.path().join("opt").to_string_lossy());
         assert_eq!(command.working_directory, PathBuf::from("/data/code"));
     }
 
