@@ -14,6 +14,7 @@ const OPT: &str = "RUSHLIGHT_OPT";
 #[derive(Debug)]
 pub(super) struct PathMap {
     entries: Vec<(PathBuf, PathBuf)>,
+    layered: bool,
 }
 
 impl PathMap {
@@ -39,7 +40,7 @@ impl PathMap {
         entries.push((PathBuf::from("/tmp"), tmp));
         // A mount beneath another one must be found before it.
         entries.sort_by_key(|(target, _)| std::cmp::Reverse(target.as_os_str().len()));
-        Ok(Self { entries })
+        Ok(Self { entries, layered: !spec.opt_layers.is_empty() })
     }
 
     /// Where `path` really is. Paths that no mount covers are the host's own.
@@ -61,12 +62,12 @@ impl PathMap {
         text.split(':').map(rewrite).collect::<Vec<_>>().join(":")
     }
 
-    /// The command as it has to be given to the host. `TMPDIR` and [`OPT`] are added, since `/tmp` and `/opt`
-    /// themselves are the host's.
+    /// The command as it has to be given to the host. `TMPDIR` is added, since `/tmp` itself is the host's, and where
+    /// there are layers [`OPT`], since `/opt` is.
     pub(super) fn command(&self, command: &Command) -> Command {
         let mut environment: BTreeMap<_, _> =
             command.environment.iter().map(|(name, value)| (name.clone(), self.text(value))).collect();
-        for (name, path) in [("TMPDIR", "/tmp"), (OPT, "/opt")] {
+        for (name, path) in [("TMPDIR", "/tmp")].into_iter().chain(self.layered.then_some((OPT, "/opt"))) {
             environment
                 .entry(name.to_owned())
                 .or_insert_with(|| self.path(Path::new(path)).to_string_lossy().into_owned());
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(command.environment["PATH"], "/usr/bin:/data/code/bin");
         assert_eq!(command.environment["URL"], "http://host/var/task");
         assert_eq!(command.environment["TMPDIR"], scratch.path().join("tmp").to_string_lossy());
-        assert_eq!(command.environment[OPT], scratch.path().join("opt").to_string_lossy());
+        assert_eq!(command.environment.get(OPT), None);
         assert_eq!(command.working_directory, PathBuf::from("/data/code"));
     }
 
@@ -161,6 +162,14 @@ mod tests {
         }
         let home = scratch.path().join("home");
         let map = PathMap::prepare(&spec(Vec::new(), vec![one, two]), &home).unwrap();
+        let command = map.command(&Command {
+            program: "/opt/bootstrap".into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            working_directory: "/".into(),
+            log_descriptor: false,
+        });
+        assert_eq!(command.environment[OPT], home.join("opt").to_string_lossy());
         let opt = map.path(Path::new("/opt/lib"));
         assert_eq!(fs::read_to_string(opt.join("same")).unwrap(), "2");
         assert_eq!(fs::read_to_string(opt.join("1")).unwrap(), "1");
