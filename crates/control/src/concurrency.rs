@@ -14,7 +14,7 @@ use rushlight_model::function::FunctionHead;
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::function::found;
+use crate::function::{found, managed_instances};
 
 pub(crate) async fn put(
     control: &Control,
@@ -25,6 +25,7 @@ pub(crate) async fn put(
     let reserved = u32::try_from(input.reserved_concurrent_executions).unwrap_or_default();
     let _claiming = control.claiming.lock().await;
     let head = control.head(&reference).await?;
+    managed_instances::refuse(&head.latest, "reserved concurrency")?;
     let unclaimed = unclaimed(control, &context.scope, &head).await?;
     let minimum = control.quotas.minimum_unreserved_concurrency;
     if unclaimed.saturating_sub(reserved) < minimum || reserved > unclaimed {

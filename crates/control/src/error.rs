@@ -135,6 +135,12 @@ pub enum Error {
     /// The account has as many capacity providers as it may have.
     #[error("The maximum number of capacity providers for your account has been exceeded.")]
     CapacityProviderLimit,
+    /// As many versions run on the capacity provider as may.
+    #[error(
+        "The maximum number of function versions that can be associated with a single capacity provider has been \
+         exceeded."
+    )]
+    CapacityProviderFull,
     /// Functions run on the capacity provider.
     #[error(
         "The capacity provider is currently in use by {functions} functions. To delete this capacity provider, first \
@@ -306,6 +312,9 @@ impl From<Error> for rushlight_api::Error {
                 errors::code_signing_config_not_found_exception(message)
             }
             Error::NoCodeSigningConfig { .. } => errors::resource_not_found_exception(message).without_type(),
+            Error::CapacityProviderFull => {
+                errors::function_versions_per_capacity_provider_limit_exceeded_exception(message)
+            }
             Error::CapacityProviderLimit => errors::capacity_provider_limit_exceeded_exception(message),
             Error::CodeVerificationFailed { .. } => errors::code_verification_failed_exception(message),
             Error::ObjectService(_) => {

@@ -29,6 +29,7 @@ mod error;
 mod event_invoke_config;
 mod event_source_mapping;
 mod function;
+mod function_scaling;
 mod function_url;
 mod garbage;
 mod layer;

@@ -10,8 +10,8 @@ use crate::function::{create, delete, get, list, update};
 use crate::service::{Answer, Control};
 use crate::{
     account, alias, capacity_provider, code_signing_config, concurrency, event_invoke_config,
-    event_source_mapping, function_url, layer, provisioned_concurrency, recursion, runtime_management, tags,
-    version,
+    event_source_mapping, function_scaling, function_url, layer, provisioned_concurrency, recursion,
+    runtime_management, tags, version,
 };
 
 macro_rules! operations {
@@ -44,6 +44,8 @@ operations! {
         get_capacity_provider(GetCapacityProviderRequest) -> GetCapacityProviderResponse = capacity_provider::get;
         list_capacity_providers(ListCapacityProvidersRequest) -> ListCapacityProvidersResponse
             = capacity_provider::list;
+        list_function_versions_by_capacity_provider(ListFunctionVersionsByCapacityProviderRequest) -> ListFunctionVersionsByCapacityProviderResponse
+            = capacity_provider::versions::list;
         get_account_settings(GetAccountSettingsRequest) -> GetAccountSettingsResponse = account::settings;
         get_alias(GetAliasRequest) -> GetAliasResponse = alias::get;
         get_code_signing_config(GetCodeSigningConfigRequest) -> GetCodeSigningConfigResponse = code_signing_config::get;
@@ -56,6 +58,8 @@ operations! {
             = get::get_configuration;
         get_function_recursion_config(GetFunctionRecursionConfigRequest) -> GetFunctionRecursionConfigResponse
             = recursion::get;
+        get_function_scaling_config(GetFunctionScalingConfigRequest) -> GetFunctionScalingConfigResponse
+            = function_scaling::get;
         get_runtime_management_config(GetRuntimeManagementConfigRequest) -> GetRuntimeManagementConfigResponse
             = runtime_management::get;
         list_aliases(ListAliasesRequest) -> ListAliasesResponse = alias::list;
@@ -130,6 +134,8 @@ operations! {
             = code_signing_config::function::put;
         put_function_recursion_config(PutFunctionRecursionConfigRequest) -> PutFunctionRecursionConfigResponse
             = recursion::put;
+        put_function_scaling_config(PutFunctionScalingConfigRequest) -> PutFunctionScalingConfigResponse
+            = function_scaling::put;
         put_runtime_management_config(PutRuntimeManagementConfigRequest) -> PutRuntimeManagementConfigResponse
             = runtime_management::put;
         remove_layer_version_permission(RemoveLayerVersionPermissionRequest) -> RemoveLayerVersionPermissionResponse

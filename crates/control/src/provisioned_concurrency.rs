@@ -21,7 +21,7 @@ use crate::Control;
 use crate::concurrency::unclaimed;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::function::{found, name};
+use crate::function::{found, managed_instances, name};
 use crate::page::Page;
 
 /// The most configurations on one page, whatever is asked for.
@@ -217,6 +217,9 @@ async fn check_claim(
 /// Refuses functions whose environments cannot be kept ready for everybody.
 async fn check_settings(control: &Control, head: &FunctionHead, reference: &FunctionReference) -> Result<()> {
     let configuration = control.configuration(head, reference.qualifier.as_ref()).await?;
+    if let Some(configuration) = &configuration {
+        managed_instances::refuse(configuration, "provisioned concurrency")?;
+    }
     let refused = match configuration {
         Some(configuration) if configuration.snap_start_published_versions => "SnapStart",
         Some(configuration) if configuration.tenant_isolation => "tenant isolation",

@@ -73,6 +73,8 @@ pub struct Control {
     pub(crate) associations: Arc<RwLock<()>>,
     /// Held while concurrency is claimed, so that all claims of an account are held against each other.
     pub(crate) claiming: Arc<tokio::sync::Mutex<()>>,
+    /// Held while a version is published that runs on a capacity provider.
+    pub(crate) publishing: Arc<tokio::sync::Mutex<()>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -113,6 +115,7 @@ impl Control {
             data_plane: dependencies.data_plane,
             objects: dependencies.objects,
             claiming: Arc::default(),
+            publishing: Arc::default(),
             event_sources: dependencies.event_sources,
             mappings: Mappings::new(store),
             tasks: TaskTracker::new(),

@@ -9,6 +9,22 @@ use std::ops::Bound;
 /// One direction of use: an ARN, and the name by which its user is listed.
 pub(crate) type Use = (String, String);
 
+/// Under this, versions are listed that use what the ARN names; under the ARN itself, functions.
+pub(crate) fn of_versions(arn: &str) -> String {
+    format!("{arn}#versions")
+}
+
+/// The name by which a version is listed: in the order of the numbers.
+pub(crate) fn version(function: &str, number: u64) -> String {
+    format!("{function}:{number:020}")
+}
+
+/// What [`version`] made a name of.
+pub(crate) fn split_version(name: &str) -> Option<(&str, u64)> {
+    let (function, number) = name.split_once(':')?;
+    Some((function, number.parse().ok()?))
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     by_arn: HashMap<String, BTreeSet<String>>,
@@ -50,6 +66,12 @@ impl Users {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_listed_by_number() {
+        assert!(version("f", 2) < version("f", 10));
+        assert_eq!(split_version(&version("f", 10)), Some(("f", 10)));
+    }
 
     #[test]
     fn users_are_listed_in_order_and_from_anywhere() {

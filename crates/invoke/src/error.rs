@@ -21,7 +21,7 @@ pub enum Error {
         "The operation cannot be performed at this time. The function is currently in the following state: {state}"
     )]
     NotActive {
-        /// `Pending`, `Inactive` or `Failed`.
+        /// E.g. `Pending`.
         state: &'static str,
     },
     /// Concurrency is used up.

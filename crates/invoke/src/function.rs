@@ -76,9 +76,7 @@ impl Functions {
         let target = self.target(&head, version).await?.ok_or_else(|| not_found(reference))?;
         match target.state() {
             State::Active => Ok(target),
-            State::Pending(_) => Err(Error::NotActive { state: "Pending" }),
-            State::Inactive(_) => Err(Error::NotActive { state: "Inactive" }),
-            State::Failed(_) => Err(Error::NotActive { state: "Failed" }),
+            other => Err(Error::NotActive { state: other.as_str() }),
         }
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use rushlight_environment::{Environment, Initialization, Owner};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
-use rushlight_model::function::{FunctionConfiguration, FunctionHead};
+use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
 use rushlight_model::version::Version;
 use tokio_util::task::TaskTracker;
 
@@ -130,7 +130,8 @@ impl OfFunction {
         };
         let latest = self.latest.take_if(|generation| !serves_latest(generation));
         let published = self.published.extract_if(|number, generation| {
-            of(generation).is_none_or(|head| !head.versions.contains_key(number))
+            let version = of(generation).and_then(|head| head.versions.get(number));
+            version.is_none_or(|version| matches!(version.state, State::Deactivating | State::Deactivated))
         });
         latest.into_iter().chain(published.map(|(_, generation)| generation)).collect()
     }

@@ -13,6 +13,7 @@ use crate::concurrency::ProvisionedConcurrency;
 use crate::event_invoke_config::EventInvokeConfig;
 use crate::function_url::FunctionUrl;
 use crate::layer::FunctionLayer;
+use crate::managed_instances::ManagedInstances;
 use crate::recursion::RecursiveLoop;
 use crate::runtime_management::RuntimeUpdates;
 use crate::version::{Package, PublishedVersion, Version};
@@ -139,9 +140,9 @@ pub struct FunctionConfiguration {
     pub role: String,
     /// Free text, at most 256 characters.
     pub description: String,
-    /// Seconds that an invocation may take, 1 to 900.
+    /// Seconds that an invocation may take, 1 to 900; to 5,400 on managed instances.
     pub timeout_seconds: u32,
-    /// Memory in MB, 128 to 10,240.
+    /// Memory in MB, 128 to 10,240; 2,048 to 32,768 on managed instances.
     pub memory_size_mb: u32,
     /// Size of `/tmp` in MB, 512 to 10,240.
     pub ephemeral_storage_mb: u32,
@@ -176,6 +177,9 @@ pub struct FunctionConfiguration {
     pub snap_start_published_versions: bool,
     /// Whether tenants get environments of their own.
     pub tenant_isolation: bool,
+    /// The instances that it runs on, if they are a capacity provider's.
+    #[serde(default)]
+    pub managed_instances: Option<ManagedInstances>,
     /// When code or configuration was last changed.
     pub last_modified: Timestamp,
     /// Changes with every change.
@@ -203,7 +207,10 @@ impl FunctionConfiguration {
     /// Share of CPU: 1.0 is one full vCPU.
     #[must_use]
     pub fn cpus(&self) -> f64 {
-        f64::from(self.memory_size_mb) / crate::quota::MEMORY_MB_PER_VCPU
+        match &self.managed_instances {
+            Some(instances) => instances.vcpus(self.memory_size_mb),
+            None => f64::from(self.memory_size_mb) / crate::quota::MEMORY_MB_PER_VCPU,
+        }
     }
 
     /// Whether this configuration may serve invocations.
@@ -345,6 +352,37 @@ pub enum State {
     Inactive(Reason),
     /// Creation failed.
     Failed(Reason),
+    /// In order, but not what is invoked: `$LATEST` of a function on managed instances.
+    ActiveNonInvocable,
+    /// Its execution environments are being taken from managed instances.
+    Deactivating,
+    /// It has no execution environments on managed instances, because it was given none.
+    Deactivated,
+}
+
+impl State {
+    /// AWS' name.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending(_) => "Pending",
+            Self::Active => "Active",
+            Self::Inactive(_) => "Inactive",
+            Self::Failed(_) => "Failed",
+            Self::ActiveNonInvocable => "ActiveNonInvocable",
+            Self::Deactivating => "Deactivating",
+            Self::Deactivated => "Deactivated",
+        }
+    }
+
+    /// Why it is in this state, if there is more to say than the state's name.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Pending(reason) | Self::Inactive(reason) | Self::Failed(reason) => Some(reason),
+            Self::Active | Self::ActiveNonInvocable | Self::Deactivating | Self::Deactivated => None,
+        }
+    }
 }
 
 /// `LastUpdateStatus` with its reason.

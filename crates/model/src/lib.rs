@@ -19,6 +19,7 @@ pub mod function_url;
 pub mod invocation;
 pub mod layer;
 pub mod log;
+pub mod managed_instances;
 pub mod quota;
 pub mod recursion;
 pub mod request_id;

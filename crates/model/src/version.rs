@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arn::Qualifier;
 use crate::function::{FunctionConfiguration, LastUpdate, State};
+use crate::managed_instances::FunctionScaling;
 
 /// The version that a configuration belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,6 +50,12 @@ pub struct PublishedVersion {
     /// The archives of its layers.
     #[serde(default)]
     pub layers: Vec<Package>,
+    /// ARN of the capacity provider whose instances it runs on.
+    #[serde(default)]
+    pub capacity_provider_arn: Option<String>,
+    /// How many execution environments it has there.
+    #[serde(default)]
+    pub scaling: FunctionScaling,
 }
 
 /// A zip archive as it was uploaded.
@@ -92,7 +99,8 @@ impl PublishedConfiguration {
             description: description.clone(),
             revision_id: version.revision_id.clone(),
             state: version.state.clone(),
-            last_update: matches!(version.state, State::Active).then_some(LastUpdate::Successful),
+            last_update: (!matches!(version.state, State::Pending(_) | State::Failed(_)))
+                .then_some(LastUpdate::Successful),
             ..self.configuration.clone()
         }
     }

@@ -10,12 +10,14 @@
 //! |---|---|
 //! | settings | what a request may say of a provider, and what a provider looks like from outside |
 //! | state | what moves a provider on |
+//! | versions | the versions of functions that run on a provider |
 //!
 //! A function's head names its provider; nothing is kept with the provider, see
 //! [`code_signing_config`](crate::code_signing_config).
 
 mod settings;
 pub(crate) mod state;
+pub(crate) mod versions;
 
 use rushlight_api::lambda::types::{
     CreateCapacityProviderRequest, CreateCapacityProviderResponse, DeleteCapacityProviderRequest,

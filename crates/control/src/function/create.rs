@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::code::{PackageType, Source};
 use super::layers::Resolved;
+use super::managed_instances::{self, Instances};
 use super::settings::Settings;
 use super::{architecture, layers, logging, name, runtime, state, view};
 use crate::Control;
@@ -47,6 +48,7 @@ pub(crate) async fn create(
     // Looked at before the archive, so that what is refused anyway costs nothing; looked at again when it counts.
     let name = &reference.function.name;
     deployment::check(control, &context.scope, signing.as_deref(), name).await?;
+    Instances::check_for(control, context, &latest).await?;
     let package = source(&input).package(package_type(&input), control.objects.as_ref(), context).await?;
     package.put(&mut latest);
     layers::check_code(&latest)?;
@@ -62,6 +64,7 @@ pub(crate) async fn create(
     };
     let _associating = control.associations.read().await;
     deployment::check(control, &context.scope, signing.as_deref(), name).await?;
+    Instances::check_for(control, context, &head.latest).await?;
     if input.publish == Some(true) {
         return create_published(control, context, &reference, head).await;
     }
@@ -122,6 +125,9 @@ fn configuration(
     let mut configuration = initial(&reference.function.name, code(input, now)?, architecture, now);
     configuration.tenant_isolation = input.tenancy_config.is_some();
     configuration.source_kms_key_arn = input.code.source_kms_key_arn.clone();
+    if input.capacity_provider_config.is_some() {
+        managed_instances::prepare(&mut configuration);
+    }
     settings(input, layers).apply(&mut configuration)?;
     if let Code::Zip { runtime, .. } = &configuration.code {
         let version = control.runtimes.check(runtime, architecture).map_err(Error::InvalidParameter)?;
@@ -193,6 +199,7 @@ pub(crate) fn initial(
         file_systems: Vec::new(),
         snap_start_published_versions: false,
         tenant_isolation: false,
+        managed_instances: None,
         last_modified: now,
         revision_id: Uuid::new_v4().to_string(),
         state: state::pending(),
@@ -207,7 +214,6 @@ fn check_offered(input: &CreateFunctionRequest) -> Result<()> {
     }
     let refused = [
         ("PublishTo", input.publish_to.is_some()),
-        ("CapacityProviderConfig", input.capacity_provider_config.is_some()),
         ("DurableConfig", input.durable_config.is_some()),
         ("RuntimeConfig", input.runtime_config.is_some()),
         ("AcceleratorConfig", input.accelerator_config.is_some()),
@@ -239,6 +245,7 @@ fn settings(input: &CreateFunctionRequest, layers: Option<&Resolved>) -> Setting
         snap_start: input.snap_start.clone(),
         logging: input.logging_config.clone(),
         image: input.image_config.clone(),
+        capacity_provider: input.capacity_provider_config.clone(),
     }
 }
 

@@ -10,6 +10,10 @@ use crate::error::{Error, Result};
 /// The level that JSON logs begin at unless another is given.
 const DEFAULT_LEVEL: &str = "INFO";
 
+/// Why levels are refused without JSON.
+pub(super) const LEVEL_WITH_TEXT: &str = "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel \
+                                          from your request or change the LogFormat to \"JSON\" and try again.";
+
 /// The settings of a function for which none were given.
 pub(super) fn default_for(name: &str) -> Logging {
     Logging {
@@ -17,6 +21,17 @@ pub(super) fn default_for(name: &str) -> Logging {
         group: format!("/aws/lambda/{name}"),
         application_level: None,
         system_level: None,
+    }
+}
+
+/// `current` with JSON instead of text.
+pub(super) fn json(current: &Logging) -> Logging {
+    let level = Some(DEFAULT_LEVEL.to_owned());
+    Logging {
+        format: LogFormat::Json,
+        group: current.group.clone(),
+        application_level: level.clone(),
+        system_level: level,
     }
 }
 
@@ -33,10 +48,7 @@ pub(super) fn merged(current: &Logging, given: &types::LoggingConfig) -> Result<
     let system = given.system_log_level.as_ref().map(|level| level.as_str());
     let (application_level, system_level) = match format {
         LogFormat::Text if application.is_some() || system.is_some() => {
-            return Err(Error::invalid(
-                "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or \
-                 change the LogFormat to \"Json\" and try again.",
-            ));
+            return Err(Error::invalid(LEVEL_WITH_TEXT));
         }
         LogFormat::Text => (None, None),
         LogFormat::Json => (
@@ -87,11 +99,7 @@ mod tests {
     fn levels_need_json() {
         for format in [None, Some("Text")] {
             let refusal = merged(&default_for("f"), &given(format, Some("DEBUG"), None)).unwrap_err();
-            assert_eq!(
-                refusal.to_string(),
-                "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or \
-                 change the LogFormat to \"Json\" and try again."
-            );
+            assert_eq!(refusal.to_string(), LEVEL_WITH_TEXT);
         }
     }
 

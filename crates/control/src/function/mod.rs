@@ -6,7 +6,7 @@
 //! | tags | changed and read |
 //! | state | the states of a function and what moves it along |
 //! | settings | what create and update have in common |
-//! | name, code, image, runtime, environment, layers, logging, network | the rules of one part of a request |
+//! | name, code, image, runtime, environment, layers, logging, network, managed_instances | the rules of one part of a request |
 //! | view | what a function looks like from outside |
 
 pub(crate) mod code;
@@ -18,6 +18,7 @@ mod image;
 mod layers;
 pub(crate) mod list;
 mod logging;
+pub(crate) mod managed_instances;
 pub(crate) mod name;
 mod network;
 pub(crate) mod runtime;

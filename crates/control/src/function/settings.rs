@@ -5,7 +5,7 @@ use rushlight_api::lambda::types;
 use rushlight_model::function::{Code, FunctionConfiguration, TracingMode};
 use rushlight_model::layer::FunctionLayer;
 
-use super::{environment, image, logging, network, runtime};
+use super::{environment, image, logging, managed_instances, network, runtime};
 use crate::error::{Error, Result};
 
 /// Longest timeout of a function that does not run on Managed Instances, in seconds.
@@ -37,6 +37,7 @@ pub(super) struct Settings {
     pub(super) snap_start: Option<types::SnapStart>,
     pub(super) logging: Option<types::LoggingConfig>,
     pub(super) image: Option<types::ImageConfig>,
+    pub(super) capacity_provider: Option<types::CapacityProviderConfig>,
 }
 
 impl Settings {
@@ -44,6 +45,9 @@ impl Settings {
     pub(super) fn apply(&self, configuration: &mut FunctionConfiguration) -> Result<()> {
         self.check_image(configuration)?;
         self.apply_environment(configuration)?;
+        if let Some(given) = &self.capacity_provider {
+            configuration.managed_instances = Some(managed_instances::given(given));
+        }
         if let Some(layers) = &self.layers {
             configuration.layers.clone_from(layers);
         }
@@ -68,7 +72,8 @@ impl Settings {
         self.apply_sizes(configuration)?;
         self.apply_network(configuration)?;
         self.apply_code(configuration)?;
-        self.apply_snap_start(configuration)
+        self.apply_snap_start(configuration)?;
+        managed_instances::check(configuration)
     }
 
     fn apply_environment(&self, configuration: &mut FunctionConfiguration) -> Result<()> {
@@ -81,11 +86,15 @@ impl Settings {
     }
 
     fn apply_sizes(&self, configuration: &mut FunctionConfiguration) -> Result<()> {
+        let (longest, largest) = match configuration.managed_instances {
+            Some(_) => (managed_instances::TIMEOUT_SECONDS, managed_instances::MEMORY_SIZE_MB),
+            None => (TIMEOUT_SECONDS, MEMORY_SIZE_MB),
+        };
         if let Some(seconds) = self.timeout {
-            configuration.timeout_seconds = bounded("Timeout", seconds, TIMEOUT_SECONDS)?;
+            configuration.timeout_seconds = bounded("Timeout", seconds, longest)?;
         }
         if let Some(megabytes) = self.memory_size {
-            configuration.memory_size_mb = bounded("MemorySize", megabytes, MEMORY_SIZE_MB)?;
+            configuration.memory_size_mb = bounded("MemorySize", megabytes, largest)?;
         }
         if let Some(storage) = &self.ephemeral_storage {
             configuration.ephemeral_storage_mb =
@@ -106,6 +115,9 @@ impl Settings {
                 )));
             }
             configuration.vpc = Some(vpc);
+        }
+        if configuration.managed_instances.is_some() {
+            managed_instances::check_network(configuration)?;
         }
         if let Some(file_systems) = &self.file_systems {
             configuration.file_systems = network::file_systems(file_systems);

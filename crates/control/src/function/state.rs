@@ -47,7 +47,7 @@ pub(super) fn restoring() -> State {
 
 /// Whether something is under way that [`Control::settle`] ends.
 pub(crate) fn is_unsettled(head: &FunctionHead) -> bool {
-    latest_is_unsettled(head) || head.versions.values().any(|version| is_pending(&version.state))
+    latest_is_unsettled(head) || head.versions.values().any(|version| is_passing(&version.state))
 }
 
 fn latest_is_unsettled(head: &FunctionHead) -> bool {
@@ -58,18 +58,19 @@ fn is_pending(state: &State) -> bool {
     matches!(state, State::Pending(_))
 }
 
+/// Whether a version is in a state that it leaves by itself.
+fn is_passing(state: &State) -> bool {
+    matches!(state, State::Pending(_) | State::Deactivating)
+}
+
 /// Refuses an update that the function's state does not allow, or whose caller saw an older revision.
 pub(crate) fn check_update(head: &FunctionHead, revision_id: Option<&str>) -> Result<()> {
     if revision_id.is_some_and(|seen| seen != head.latest.revision_id) {
         return Err(Error::RevisionMismatch);
     }
-    let state = match head.latest.state {
-        State::Active | State::Inactive(_) => None,
-        State::Pending(_) => Some("Pending"),
-        State::Failed(_) => Some("Failed"),
-    };
-    if let Some(state) = state {
-        return Err(Error::UnfitState { state });
+    let state = &head.latest.state;
+    if !matches!(state, State::Active | State::ActiveNonInvocable | State::Inactive(_)) {
+        return Err(Error::UnfitState { state: state.as_str() });
     }
     match head.latest.last_update {
         Some(LastUpdate::InProgress(_)) => Err(Error::UpdateInProgress { arn: head.id.arn() }),
@@ -105,9 +106,9 @@ fn end(head: &FunctionHead, seen: &FunctionHead, failure: Option<&Reason>) -> Op
     let published: Vec<u64> = seen
         .versions
         .iter()
-        .filter(|(_, version)| is_pending(&version.state))
+        .filter(|(_, version)| is_passing(&version.state))
+        .filter(|(number, seen)| head.versions.get(number).is_some_and(|now| now.state == seen.state))
         .map(|(number, _)| *number)
-        .filter(|number| head.versions.get(number).is_some_and(|version| is_pending(&version.state)))
         .collect();
     if !latest && published.is_empty() {
         return None;
@@ -118,7 +119,12 @@ fn end(head: &FunctionHead, seen: &FunctionHead, failure: Option<&Reason>) -> Op
     }
     for (_, version) in head.versions.iter_mut().filter(|(number, _)| published.contains(number)) {
         version.revision_id = Uuid::new_v4().to_string();
-        version.state = failure.map_or(State::Active, |reason| State::Failed(reason.clone()));
+        version.scaling.applied = version.scaling.requested;
+        version.state = match (&version.state, failure) {
+            (State::Deactivating, _) => State::Deactivated,
+            (_, Some(reason)) => State::Failed(reason.clone()),
+            (_, None) => State::Active,
+        };
     }
     Some(head)
 }
@@ -129,7 +135,10 @@ fn end_latest(head: &mut FunctionHead, failure: Option<&Reason>) {
         (State::Pending(_), Some(reason)) => head.latest.state = State::Failed(reason.clone()),
         (_, Some(reason)) => head.latest.last_update = Some(LastUpdate::Failed(reason.clone())),
         (_, None) => {
-            head.latest.state = State::Active;
+            head.latest.state = match head.latest.managed_instances {
+                Some(_) => State::ActiveNonInvocable,
+                None => State::Active,
+            };
             head.latest.last_update = Some(LastUpdate::Successful);
             head.serving = None;
         }
@@ -231,6 +240,7 @@ mod tests {
     use rushlight_model::arn::{FunctionId, Scope};
     use rushlight_model::clock::Timestamp;
     use rushlight_model::function::{Architecture, Code};
+    use rushlight_model::managed_instances::FunctionScaling;
     use rushlight_model::version::PublishedVersion;
 
     use super::*;
@@ -280,6 +290,8 @@ mod tests {
             state,
             package: None,
             layers: Vec::new(),
+            capacity_provider_arn: None,
+            scaling: FunctionScaling::default(),
         }
     }
 
@@ -300,6 +312,21 @@ mod tests {
         let failed = end(&head, &seen, failure().as_ref()).unwrap();
         assert!(matches!(failed.versions[&2].state, State::Failed(_)));
         assert!(matches!(failed.latest.last_update, Some(LastUpdate::Successful)));
+    }
+
+    #[test]
+    fn what_is_deactivated_stays_so_and_is_not_taken_for_what_comes_back() {
+        let mut seen = ended(&new_head(), None);
+        seen.versions.insert(1, version(State::Deactivating));
+        assert!(is_unsettled(&seen));
+        for failure in [None, failure()] {
+            let after = end(&seen, &seen, failure.as_ref()).unwrap();
+            assert_eq!(after.versions[&1].state, State::Deactivated);
+            assert!(!is_unsettled(&after));
+        }
+        let mut back = seen.clone();
+        back.versions.insert(1, version(pending()));
+        assert!(end(&back, &seen, None).is_none());
     }
 
     #[test]

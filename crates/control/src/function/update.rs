@@ -13,6 +13,7 @@ use tokio::sync::RwLockReadGuard;
 
 use super::code::{DeploymentPackage, PackageType, Source};
 use super::layers::Resolved;
+use super::managed_instances::{self, Instances};
 use super::settings::Settings;
 use super::{architecture, layers, name, runtime, state, view};
 use crate::Control;
@@ -43,7 +44,9 @@ pub(crate) async fn code(
     }
     check_signature(control, context, head).await?;
     let package = source(&input).package(package_type, control.objects.as_ref(), context).await?;
-    let change = |head: &FunctionHead| changed_code(control, context, head, &input, &package);
+    let instances = Instances::find(control, context, head.latest.managed_instances.as_ref()).await?;
+    let change =
+        |head: &FunctionHead| changed_code(control, context, head, &input, &package, instances.as_ref());
     let published = if publish { package.stored_size() } else { 0 };
     let grown = published + package.stored_size().saturating_sub(ledger::code_bytes(&head.latest));
     let _reserved = control.ledger.reserve(&context.scope, grown).await?;
@@ -94,8 +97,17 @@ pub(crate) async fn configuration(
         given => layers::resolve(control, context, present_type(control, &reference).await?, given).await?,
     };
     let settings = settings(&input, layers.as_ref());
+    let _associating = match input.layers.as_deref() {
+        None | Some([]) => control.associations.read().await,
+        Some(_) => deployable(control, context, &reference).await?,
+    };
+    let instances = given_instances(control, context, &reference, &input).await?;
     let change = |head: &FunctionHead| {
         let mut latest = head.latest.clone();
+        if let Some(instances) = &instances {
+            managed_instances::check_began_there(&latest)?;
+            instances.check(&latest)?;
+        }
         settings.apply(&mut latest)?;
         if settings.layers.is_some() {
             layers::check_layers(&latest)?;
@@ -103,11 +115,21 @@ pub(crate) async fn configuration(
         renew_runtime(control, context, &head.latest, &mut latest)?;
         Ok(latest)
     };
-    let _associating = match input.layers.as_deref() {
-        None | Some([]) => None,
-        Some(_) => Some(deployable(control, context, &reference).await?),
-    };
     commit(control, context, &reference, input.revision_id.as_deref(), change).await
+}
+
+/// The managed instances that a function is to move to. A function that is not there is for others to find.
+async fn given_instances(
+    control: &Control,
+    context: &RequestContext,
+    reference: &FunctionReference,
+    input: &UpdateFunctionConfigurationRequest,
+) -> Result<Option<Instances>> {
+    let Some(given) = &input.capacity_provider_config else { return Ok(None) };
+    if let Some(entry) = control.functions.get(&control.key(&reference.function)).await? {
+        managed_instances::check_began_there(&entry.value.latest)?;
+    }
+    Instances::find(control, context, Some(&managed_instances::given(given))).await
 }
 
 /// Refuses a package or layers that the function's code signing configuration does not let pass; as long as the guard
@@ -211,6 +233,7 @@ fn changed_code(
     head: &FunctionHead,
     input: &UpdateFunctionCodeRequest,
     package: &DeploymentPackage,
+    instances: Option<&Instances>,
 ) -> Result<FunctionConfiguration> {
     package_type(head, input)?;
     let mut latest = head.latest.clone();
@@ -220,6 +243,7 @@ fn changed_code(
     if let Some(architecture) = architecture(input.architectures.as_deref()) {
         latest.architecture = architecture;
     }
+    instances.map_or(Ok(()), |instances| instances.check(&latest))?;
     renew_runtime(control, context, &head.latest, &mut latest)?;
     Ok(latest)
 }
@@ -277,7 +301,6 @@ fn package_type(head: &FunctionHead, input: &UpdateFunctionCodeRequest) -> Resul
 
 fn check_offered(input: &UpdateFunctionConfigurationRequest) -> Result<()> {
     let refused = [
-        ("CapacityProviderConfig", input.capacity_provider_config.is_some()),
         ("DurableConfig", input.durable_config.is_some()),
         ("RuntimeConfig", input.runtime_config.is_some()),
         ("AcceleratorConfig", input.accelerator_config.is_some()),
@@ -318,5 +341,6 @@ fn settings(input: &UpdateFunctionConfigurationRequest, layers: Option<&Resolved
         snap_start: input.snap_start.clone(),
         logging: input.logging_config.clone(),
         image: input.image_config.clone(),
+        capacity_provider: input.capacity_provider_config.clone(),
     }
 }

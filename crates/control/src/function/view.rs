@@ -9,6 +9,7 @@ use rushlight_model::function::{
 use rushlight_model::version::Version;
 
 use super::image;
+use super::managed_instances;
 use crate::ledger;
 
 /// A configuration as every operation but ListFunctions shows it. With a qualifier, the ARN carries it.
@@ -59,7 +60,11 @@ pub(crate) fn listed(
         tracing_config: Some(types::TracingConfigResponse {
             mode: Some(tracing_mode(configuration.tracing_mode).into()),
         }),
-        snap_start: Some(snap_start(configuration)),
+        snap_start: configuration.managed_instances.is_none().then(|| snap_start(configuration)),
+        capacity_provider_config: configuration
+            .managed_instances
+            .as_ref()
+            .map(|instances| managed_instances::view(instances, configuration)),
         logging_config: Some(logging(&configuration.logging)),
         tenancy_config: configuration
             .tenant_isolation
@@ -199,14 +204,8 @@ fn tracing_mode(mode: TracingMode) -> &'static str {
 }
 
 fn show_state(shown: &mut types::FunctionConfiguration, state: &State) {
-    let (name, reason) = match state {
-        State::Pending(reason) => ("Pending", Some(reason)),
-        State::Active => ("Active", None),
-        State::Inactive(reason) => ("Inactive", Some(reason)),
-        State::Failed(reason) => ("Failed", Some(reason)),
-    };
-    shown.state = Some(name.into());
-    if let Some(Reason { code, text }) = reason {
+    shown.state = Some(state.as_str().into());
+    if let Some(Reason { code, text }) = state.reason() {
         shown.state_reason = Some(text.clone());
         shown.state_reason_code = Some(code.as_str().into());
     }

@@ -6,7 +6,7 @@ use rushlight_model::layer::LayerVersion;
 use rushlight_model::version::Package;
 use rushlight_store::Digest;
 
-use crate::users::Use;
+use crate::users::{self, Use};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +58,20 @@ impl From<&LayerVersion> for Share {
 
 /// What a function names besides its code and its layers' archives.
 fn uses(head: &FunctionHead) -> Vec<Use> {
-    let signing = head.code_signing_config_arn.as_ref().map(|arn| (arn.clone(), head.id.name.clone()));
-    signing.into_iter().collect()
+    let signing = head.code_signing_config_arn.as_ref();
+    let latest = [Some(&head.latest), head.serving.as_deref()].into_iter().flatten();
+    let latest = latest.filter_map(|latest| latest.managed_instances.as_ref());
+    let published = head.versions.values().filter_map(|version| version.capacity_provider_arn.as_ref());
+    let named = signing.into_iter().chain(latest.map(|instances| &instances.capacity_provider_arn));
+    let functions = named.chain(published).map(|arn| (arn.clone(), head.id.name.clone()));
+    let versions = head.versions.iter().filter_map(|(number, version)| {
+        let arn = version.capacity_provider_arn.as_deref()?;
+        Some((users::of_versions(arn), users::version(&head.id.name, *number)))
+    });
+    let mut uses: Vec<Use> = functions.chain(versions).collect();
+    uses.sort_unstable();
+    uses.dedup();
+    uses
 }
 
 /// The archive of a configuration's own code and its size in bytes.

@@ -3,11 +3,14 @@
 use rushlight_api::lambda::types::{PublishVersionRequest, PublishVersionResponse};
 use rushlight_model::arn::{FunctionReference, Qualifier};
 use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
+use rushlight_model::managed_instances::FunctionScaling;
 use rushlight_model::version::{PublishedConfiguration, PublishedVersion, Version};
 use rushlight_store::Expect;
+use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use crate::Control;
+use crate::capacity_provider;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::function::{name, state, view};
@@ -20,6 +23,8 @@ pub(crate) const ATTEMPTS: usize = 64;
 pub(crate) struct Draft {
     version: PublishedVersion,
     row: PublishedConfiguration,
+    /// Versions on capacity providers are published one at a time, so that none passes the limit with another.
+    _alone: Option<OwnedMutexGuard<()>>,
 }
 
 impl Draft {
@@ -30,12 +35,20 @@ impl Draft {
         description: Option<String>,
         state: State,
     ) -> Result<Self> {
+        let instances = head.latest.managed_instances.as_ref();
+        let provider = instances.map(|instances| instances.capacity_provider_arn.as_str());
+        let alone = match provider {
+            Some(arn) => Some(capacity_provider::versions::make_room(control, arn).await?),
+            None => None,
+        };
         let version = PublishedVersion {
             row: format!("{}-{}", control.run, Uuid::new_v4().simple()),
             revision_id: Uuid::new_v4().to_string(),
             state,
             package: head.latest.package(),
             layers: head.latest.layers.iter().map(|layer| layer.content.package()).collect(),
+            capacity_provider_arn: provider.map(str::to_owned),
+            scaling: FunctionScaling::default(),
         };
         let row = PublishedConfiguration {
             incarnation: head.incarnation.clone(),
@@ -43,7 +56,7 @@ impl Draft {
             description,
         };
         control.versions.put(&control.row_key(&head.id, &version.row), row.clone(), Expect::Absent).await?;
-        Ok(Self { version, row })
+        Ok(Self { version, row, _alone: alone })
     }
 
     /// The head with this version in it, and the version's configuration.
@@ -84,7 +97,8 @@ pub(crate) async fn publish(
             Some((digest, _)) => Some(control.ledger.hold(digest).await),
             None => None,
         };
-        let begin = if head.latest.snap_start_published_versions { state::pending() } else { State::Active };
+        let prepared = head.latest.snap_start_published_versions || head.latest.managed_instances.is_some();
+        let begin = if prepared { state::pending() } else { State::Active };
         let draft = Draft::write(control, head, input.description.clone(), begin).await?;
         let (next, configuration) = draft.name_in(head.clone());
         match control.functions.put(&key, next, Expect::Revision(entry.revision)).await {

@@ -264,6 +264,7 @@ fn configuration(function: Function) -> FunctionConfiguration {
         file_systems: Vec::new(),
         snap_start_published_versions: false,
         tenant_isolation: false,
+        managed_instances: None,
         last_modified: Timestamp::default(),
         revision_id: String::new(),
         state: State::Active,
