@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::*;
 use rushlight_store::Digest;
 
 use super::{LAYER, content, invalid, new_version};
-use crate::world::{World, archive, eventually, new_code, new_description, new_function, package};
+use crate::world::{World, archive, eventually, here, new_code, new_description, new_function, package};
 
 /// Longer than superseded code is kept.
 const LONG: Duration = Duration::from_hours(1);
@@ -220,4 +221,35 @@ async fn archives_of_layers_are_no_garbage() {
     world.clock.advance(LONG).unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(world.blobs.contains(&kept));
+}
+
+#[tokio::test]
+async fn published_versions_keep_their_layers() {
+    let world = World::with_virtual_clock().await;
+    let arn = world.published("tools", "1").await;
+    world.create(with_layers("f", &[&arn])).await.unwrap();
+    world.settled("f").await;
+    let publish = PublishVersionRequest { function_name: "f".into(), ..PublishVersionRequest::default() };
+    let published = world.control.publish_version(&here(), publish).await.unwrap();
+    assert_eq!(published.layers, Some(vec![layer(&arn, "1")]));
+    world.update(new_layers("f", &[])).await.unwrap();
+    world.settled("f").await;
+    world.delete_version("tools", 1).await.unwrap();
+    world.published("tools", "unused").await;
+    world.delete_version("tools", 2).await.unwrap();
+    let (kept, unused) = (Digest::of(&content("1")), Digest::of(&content("unused")));
+    eventually("what nobody uses goes", || {
+        world.clock.advance(LONG).unwrap();
+        !world.blobs.contains(&unused)
+    })
+    .await;
+    assert!(world.blobs.contains(&kept));
+    let shown = world.get("f", Some("1")).await.unwrap().configuration.unwrap();
+    assert_eq!(shown.layers, Some(vec![layer(&arn, "1")]));
+    world.delete("f", Some("1")).await.unwrap();
+    eventually("it goes with the version", || {
+        world.clock.advance(LONG).unwrap();
+        !world.blobs.contains(&kept)
+    })
+    .await;
 }

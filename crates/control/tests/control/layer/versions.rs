@@ -166,6 +166,31 @@ async fn archives_are_held_to_the_rules_of_code() {
     assert_eq!(published.content.unwrap().code_sha256, Some(from_bucket.to_base64()));
 }
 
+/// An archive that stays in its bucket takes nothing of the account's code storage.
+#[tokio::test]
+async fn content_may_stay_in_its_bucket() {
+    let world = World::new().await;
+    let content = LayerVersionContentInput {
+        s3_bucket: Some("code".into()),
+        s3_key: Some("f.zip".into()),
+        s3_object_version: Some("v1".into()),
+        s3_object_storage_mode: Some(S3ObjectStorageMode::Reference),
+        ..LayerVersionContentInput::default()
+    };
+    let input = PublishLayerVersionRequest { content, ..new_version("tools", "1") };
+    let published = world.publish(input).await.unwrap();
+    let expected = ResolvedS3Object {
+        s3_bucket: Some("code".into()),
+        s3_key: Some("f.zip".into()),
+        s3_object_version: Some("v1".into()),
+    };
+    assert_eq!(published.content.unwrap().resolved_s3_object, Some(expected));
+    let usage = |settings: GetAccountSettingsResponse| settings.account_usage.unwrap().total_code_size;
+    let settings = world.control.get_account_settings(&here(), GetAccountSettingsRequest {}).await.unwrap();
+    assert_eq!(usage(settings), Some(0));
+    assert!(world.blobs.contains(&Digest::of(&package("from the bucket before"))));
+}
+
 #[tokio::test]
 async fn unknown_runtimes() {
     let world = World::new().await;
