@@ -29,6 +29,12 @@ pub(super) async fn find(
     let head =
         entry.map(|entry| entry.value).filter(|head| head.version(reference.qualifier.as_ref()).is_some());
     let head = head.ok_or_else(|| Error::invalid("Function does not exist"))?;
+    // Records of a source name no tenant.
+    if head.latest.tenant_isolation {
+        return Err(Error::invalid(
+            "Event source mappings are not supported for functions with tenant isolation.",
+        ));
+    }
     Ok((mapped(&reference), head))
 }
 
