@@ -115,7 +115,7 @@ pub enum Retirement<'a> {
         /// The generation that serves from now on.
         generation: u64,
     },
-    /// Those of a published version of this incarnation: the version is deleted.
+    /// Those of a published version of this incarnation: the version is deleted, or has none on managed instances.
     VersionDeleted {
         /// See `FunctionHead::incarnation`.
         incarnation: &'a str,

@@ -8,6 +8,8 @@
 //!       │                                               │
 //!       └── cannot be unpacked ──> Failed               └── cannot be unpacked ──> Active, update Failed
 //! ```
+//! On managed instances `$LATEST` becomes ActiveNonInvocable instead of Active: only its versions are invoked.
+//!
 //! Every arrow is one compare-and-set of the head and gives a new revision id. While an update is in progress, and
 //! after one that failed, the configuration before it serves ([`FunctionHead::serving`]).
 //!
