@@ -8,6 +8,7 @@
 
 #![warn(missing_debug_implementations)]
 
+mod child_signals;
 mod descriptors;
 mod handle;
 mod init;
@@ -19,6 +20,7 @@ mod process;
 mod readiness;
 mod spec;
 mod step;
+mod tree;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,7 +39,7 @@ pub enum Isolation {
     Sandbox,
     /// The same within an unprivileged user namespace, less what that cannot do (cgroup limits, egress).
     Rootless,
-    /// Plain child processes of the server: no protection at all.
+    /// Plain processes of the server's user: no protection at all. They end with their sandbox all the same.
     None,
 }
 

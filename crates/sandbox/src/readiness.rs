@@ -7,17 +7,9 @@ use tokio::io::unix::AsyncFd;
 
 use crate::Error;
 
-/// Registers `descriptor` with the event loop for readability.
-pub(crate) fn readable(descriptor: OwnedFd) -> Result<AsyncFd<OwnedFd>, Error> {
-    register(descriptor, Interest::READABLE)
-}
-
 /// Registers `descriptor` with the event loop for readability and writability.
 pub(crate) fn both_ways(descriptor: OwnedFd) -> Result<AsyncFd<OwnedFd>, Error> {
-    register(descriptor, Interest::READABLE | Interest::WRITABLE)
-}
-
-fn register(descriptor: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, Error> {
+    let interest = Interest::READABLE | Interest::WRITABLE;
     // SAFETY: an `OwnedFd` is the only owner of its descriptor, which stays open and the same until it is dropped,
     // and `AsyncFd` drops it only after taking it out of the event loop.
     let registered = unsafe { AsyncFd::register_with_interest(descriptor, interest) };

@@ -1,6 +1,7 @@
 //! The server's handle of its jailer.
 
 use std::collections::HashMap;
+use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Child;
@@ -23,8 +24,8 @@ use crate::{Error, Isolation, Spec};
 pub(crate) struct JailerHandle {
     control: Channel,
     jailer: Mutex<Option<Child>>,
-    /// One task per sandbox, which hears what its init has to say.
-    listeners: TaskTracker,
+    /// One per sandbox, which hears what its init has to say.
+    tasks: TaskTracker,
     sandboxes: Mutex<HashMap<u64, Weak<Shared>>>,
     next: AtomicU64,
     closed: AtomicBool,
@@ -54,7 +55,7 @@ impl JailerHandle {
         let handle = Self {
             control: Channel::new(socket)?,
             jailer: Mutex::new(Some(child)),
-            listeners: TaskTracker::new(),
+            tasks: TaskTracker::new(),
             sandboxes: Mutex::default(),
             next: AtomicU64::new(0),
             closed: AtomicBool::new(false),
@@ -67,8 +68,14 @@ impl JailerHandle {
         lock(&self.jailer).as_ref().map(Child::id)
     }
 
-    /// Has the jailer make a sandbox, and waits until it is complete.
-    pub(crate) async fn make(&self, spec: Spec) -> Result<SandboxHandle, Error> {
+    /// Has the jailer make a sandbox, and waits until it is complete. `listeners` are given out with those that it
+    /// makes; `belongings` are dropped when the sandbox is gone, whichever way.
+    pub(crate) async fn make(
+        &self,
+        spec: Spec,
+        listeners: Vec<TcpListener>,
+        belongings: impl Send + 'static,
+    ) -> Result<SandboxHandle, Error> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::HelperGone);
         }
@@ -79,8 +86,8 @@ impl JailerHandle {
         let message = ToJailer::Create(Box::new(spec));
         self.control.send(&message, &[far.as_fd()]).await.map_err(|_| Error::HelperGone)?;
         drop(far);
-        let shared = Arc::new(Shared::complete(id, limits, channel).await?);
-        let sandbox = SandboxHandle::new(&shared, &self.listeners);
+        let shared = Arc::new(Shared::complete(id, limits, channel, listeners).await?);
+        let sandbox = SandboxHandle::new(&shared, &self.tasks, belongings);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut sandboxes = lock(&self.sandboxes);
         sandboxes.retain(|_, sandbox| sandbox.strong_count() > 0);
@@ -101,8 +108,8 @@ impl JailerHandle {
         while has_not_ended(&mut child, &mut pauses) {
             tokio::time::sleep(PAUSE).await;
         }
-        self.listeners.close();
-        self.listeners.wait().await;
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 

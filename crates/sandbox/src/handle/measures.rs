@@ -3,12 +3,20 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use super::lock;
+use super::sandbox::pid_of;
 use crate::Usage;
 use crate::init::watchdog;
 use crate::jailer::protocol::Measure;
 use crate::linux::quota::{PERIOD, quota};
+use crate::tree;
+
+/// How old a peak may be that takes a walk through all of `/proc` to work out.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The files of one sandbox.
 #[derive(Debug, Default)]
@@ -18,6 +26,8 @@ pub(super) struct Measures {
     peak: AtomicU64,
     /// The kernel's peak, cached files included, when `peak` was last worked out.
     kernel_peak: AtomicU64,
+    /// When [`Measure::Tree`] was last looked at for the peak.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Measures {
@@ -94,6 +104,11 @@ impl Measures {
         if let Some([memory_bytes, peak_memory_bytes, out_of_memory_kills]) = self.watchdog() {
             return Usage { memory_bytes, peak_memory_bytes, out_of_memory_kills };
         }
+        if let Some((_, keeper)) = self.find(&[Measure::Tree]) {
+            let memory_bytes = pid_of(keeper).map_or(0, tree::memory_below);
+            let peak_memory_bytes = self.peak.fetch_max(memory_bytes, Ordering::Relaxed).max(memory_bytes);
+            return Usage { memory_bytes, peak_memory_bytes, out_of_memory_kills: 0 };
+        }
         let out_of_memory_kills = self.out_of_memory_kills();
         let Some(all) = self.number(Measure::Memory) else {
             return Usage { out_of_memory_kills, ..Usage::default() };
@@ -110,6 +125,13 @@ impl Measures {
 
     /// The peak alone, for every invocation's report: one read as long as the kernel's peak has not moved.
     pub(super) fn peak_memory_bytes(&self) -> u64 {
+        if self.find(&[Measure::Tree]).is_some() {
+            let mut looked = lock(&self.looked);
+            if looked.is_some_and(|looked| looked.elapsed() < LOOK_INTERVAL) {
+                return self.peak.load(Ordering::Relaxed);
+            }
+            *looked = Some(Instant::now());
+        }
         let Some(now) = self.number(Measure::Peak) else { return self.usage().peak_memory_bytes };
         if self.kernel_peak.swap(now, Ordering::Relaxed) == now {
             return self.peak.load(Ordering::Relaxed);

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rustix::process::Pid;
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
@@ -54,9 +55,15 @@ struct Running {
 
 impl Shared {
     /// Hears the jailer and init until the sandbox is complete.
-    pub(super) async fn complete(id: String, limits: Limits, channel: Channel) -> Result<Self, Error> {
+    /// What listens already is given, for a sandbox whose network is the host's.
+    pub(super) async fn complete(
+        id: String,
+        limits: Limits,
+        channel: Channel,
+        mut listeners: Vec<TcpListener>,
+    ) -> Result<Self, Error> {
         let mut measures = Measures::default();
-        let listeners = loop {
+        let inside = loop {
             match channel.receive().await {
                 Ok(Some((FromSandbox::Measures(kinds), descriptors))) => {
                     measures = Measures::new(kinds, descriptors);
@@ -66,12 +73,13 @@ impl Shared {
                 Ok(Some(_) | None) | Err(_) => return Err(Error::HelperGone),
             }
         };
+        listeners.extend(inside.into_iter().map(TcpListener::from));
         measures.limit_cpus(Some(limits.cpus)).map_err(|source| Error::setup("limit CPU time", source))?;
         Ok(Self {
             id,
             limits,
             channel,
-            listeners: Mutex::new(listeners.into_iter().map(TcpListener::from).collect()),
+            listeners: Mutex::new(listeners),
             measures,
             pending: Mutex::default(),
             next: AtomicU64::new(0),
@@ -88,8 +96,8 @@ impl Shared {
         lock(&self.listeners).clear();
     }
 
-    /// Hears init until the jailer has removed the sandbox.
-    async fn listen(&self) {
+    /// Hears init until the jailer has removed the sandbox; then its belongings are dropped.
+    async fn listen(&self, belongings: impl Send) {
         while let Ok(Some((message, descriptors))) = self.channel.receive().await {
             self.hear(message, descriptors);
         }
@@ -105,6 +113,7 @@ impl Shared {
             let out_of_memory = kills > running.kills_before;
             let _ = running.exit.send(Exit { status: ExitStatus::Signal(libc::SIGKILL), out_of_memory });
         }
+        drop(belongings);
         self.gone.send_replace(true);
     }
 
@@ -113,7 +122,10 @@ impl Shared {
         match message {
             FromSandbox::Started { process } => {
                 if let Some(start) = pending.starts.remove(&process) {
-                    let _ = start.send(Ok(descriptors.first().and_then(host_pid)));
+                    let _ = start.send(Ok(descriptors
+                        .first()
+                        .and_then(pid_of)
+                        .map(|pid| pid.as_raw_nonzero().get() as u32)));
                 }
             }
             FromSandbox::NotStarted { process, executing, refusal } => {
@@ -235,10 +247,11 @@ impl Shared {
     }
 }
 
-/// The host's number of the process that `descriptor` stands for.
-fn host_pid(descriptor: &OwnedFd) -> Option<u32> {
+/// The process that `descriptor` stands for, as long as it has not been reaped.
+pub(super) fn pid_of(descriptor: &OwnedFd) -> Option<Pid> {
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", descriptor.as_raw_fd())).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
+    let number: i32 = text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())?;
+    (number > 0).then(|| Pid::from_raw(number)).flatten()
 }
 
 /// The handle given out.
@@ -246,9 +259,9 @@ fn host_pid(descriptor: &OwnedFd) -> Option<u32> {
 pub(crate) struct SandboxHandle(Arc<Shared>);
 
 impl SandboxHandle {
-    pub(super) fn new(shared: &Arc<Shared>, tasks: &TaskTracker) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, tasks: &TaskTracker, belongings: impl Send + 'static) -> Self {
         let listening = Arc::clone(shared);
-        tasks.spawn(async move { listening.listen().await });
+        tasks.spawn(async move { listening.listen(belongings).await });
         Self(Arc::clone(shared))
     }
 }

@@ -2,25 +2,28 @@
 //!
 //! It completes the sandbox from within, gives up its privileges, then starts processes, reaps them, and kills them
 //! on request. It ends when the server closes the channel, and with it, by the kernel's hand, every other process
-//! of the sandbox.
+//! of the sandbox. Where there are no namespaces a [`keeper`] does the same.
 
+pub(crate) mod keeper;
 mod setup;
 mod spawn;
 pub(crate) mod watchdog;
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use self::watchdog::Watchdog;
 use crate::Limits;
+use crate::child_signals::ChildSignals;
 use crate::jailer::protocol::{self, FromSandbox, Refusal, ToInit};
 use crate::linux::root::Placed;
 use crate::linux::seccomp::Filter;
 use crate::step::{During, Step};
+use crate::tree;
 
 /// Everything that the jailer prepared for one sandbox.
 #[derive(Debug)]
@@ -48,7 +51,9 @@ pub(crate) struct Prepared {
 pub(crate) fn run(channel: OwnedFd, prepared: Prepared) -> i32 {
     let result = match setup::complete(&channel, prepared) {
         Ok((signals, spawner, watchdog)) => {
-            Init { channel, signals, spawner, processes: HashMap::new(), watchdog, populated: false }.serve()
+            let reach = Reach::Namespace;
+            Init { channel, signals, spawner, reach, processes: HashMap::new(), watchdog, populated: false }
+                .serve()
         }
         Err(error) => {
             let message = FromSandbox::Failed(Refusal::from(error));
@@ -64,8 +69,9 @@ pub(crate) fn run(channel: OwnedFd, prepared: Prepared) -> i32 {
 #[derive(Debug)]
 struct Init {
     channel: OwnedFd,
-    signals: OwnedFd,
+    signals: ChildSignals,
     spawner: spawn::Spawner,
+    reach: Reach,
     /// The server's numbers of the processes that it started.
     processes: HashMap<i32, u64>,
     watchdog: Option<Watchdog>,
@@ -73,15 +79,44 @@ struct Init {
     populated: bool,
 }
 
+/// Which processes are the sandbox's, this one excepted.
+#[derive(Debug)]
+enum Reach {
+    /// All in this process id namespace: the kernel knows them.
+    Namespace,
+    /// All beneath this process. It has to end by itself when the jailer, for which the descriptor stands, has ended.
+    Tree { jailer: OwnedFd },
+}
+
+impl Reach {
+    /// Stops or continues all processes.
+    fn stop(&self, stopped: bool) {
+        match (self, stopped) {
+            (Self::Namespace, true) => signal_all(Signal::STOP),
+            (Self::Namespace, false) => signal_all(Signal::CONT),
+            (Self::Tree { .. }, true) => tree::stop_all(),
+            (Self::Tree { .. }, false) => tree::continue_all(),
+        }
+    }
+}
+
+/// What ended the waiting.
+#[derive(Debug)]
+struct Woken {
+    message: bool,
+    signal: bool,
+    jailer_ended: bool,
+}
+
 impl Init {
     fn serve(&mut self) -> Step<()> {
         loop {
-            let (message, signal) = self.wait().during("wait")?;
-            if signal {
-                self.drain_signals();
+            let woken = self.wait().during("wait")?;
+            if woken.signal {
+                self.signals.drain();
                 self.reap(WaitOptions::NOHANG)?;
             }
-            if message && !self.hear()? {
+            if woken.jailer_ended || (woken.message && !self.hear()?) {
                 return Ok(());
             }
             if let Some(watchdog) = &mut self.watchdog {
@@ -90,9 +125,14 @@ impl Init {
         }
     }
 
-    fn wait(&self) -> io::Result<(bool, bool)> {
-        let mut descriptors =
-            [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
+    fn wait(&self) -> io::Result<Woken> {
+        let jailer = match &self.reach {
+            Reach::Namespace => None,
+            Reach::Tree { jailer } => Some(jailer.as_fd()),
+        };
+        let watched = [self.channel.as_fd(), self.signals.as_fd()].into_iter().chain(jailer);
+        let mut descriptors: Vec<_> =
+            watched.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
         // The watchdog looks only while there is something to watch.
         let watching = self.watchdog.is_some() && self.populated;
         let pause = watching.then_some(watchdog::PERIOD);
@@ -100,7 +140,8 @@ impl Init {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok((!descriptors[0].revents().is_empty(), !descriptors[1].revents().is_empty()))
+        let ready = |index: usize| descriptors.get(index).is_some_and(|one| !one.revents().is_empty());
+        Ok(Woken { message: ready(0), signal: ready(1), jailer_ended: ready(2) })
     }
 
     /// Handles one message; `false` when the server has closed the channel.
@@ -117,7 +158,7 @@ impl Init {
                 self.tell(&FromSandbox::Done { request }, &[])?;
             }
             ToInit::Stop { request, stopped } => {
-                signal_all(if stopped { Signal::STOP } else { Signal::CONT });
+                self.reach.stop(stopped);
                 self.tell(&FromSandbox::Done { request }, &[])?;
             }
         }
@@ -138,9 +179,15 @@ impl Init {
         }
     }
 
-    /// Kills everything but itself and reaps it. `kill` with -1 reaches every process in one step: one that is just
-    /// being forked either exists already or its parent has the signal before it can fork.
+    /// Kills everything but itself and reaps it. In a namespace `kill` with -1 reaches every process in one step: one
+    /// that is just being forked either exists already or its parent has the signal before it can fork.
     fn kill_all(&mut self) -> Step<()> {
+        if let Reach::Tree { .. } = self.reach {
+            return tree::kill_all(|patience| {
+                self.signals.wait(patience);
+                self.reap(WaitOptions::NOHANG)
+            });
+        }
         loop {
             signal_all(Signal::KILL);
             if !self.reap(WaitOptions::empty())? {
@@ -176,32 +223,10 @@ impl Init {
         protocol::send(self.channel.as_fd(), message, &protocol::borrow(descriptors))
             .during("tell the server")
     }
-
-    fn drain_signals(&self) {
-        let mut buffer = [0u8; 16 * size_of::<libc::signalfd_siginfo>()];
-        while rustix::io::read(&self.signals, &mut buffer).is_ok_and(|count| count == buffer.len()) {}
-    }
 }
 
-/// Signals every process of the sandbox but this one.
+/// Signals every process of the namespace but this one.
 fn signal_all(signal: Signal) {
     // SAFETY: the call takes two numbers and touches no memory. It fails where there is no process.
     unsafe { libc::kill(-1, signal.as_raw()) };
-}
-
-/// Blocks SIGCHLD and makes it readable instead.
-fn child_signals() -> io::Result<OwnedFd> {
-    // SAFETY: an all-zero set is what `sigemptyset` makes of it anyway; the calls get valid pointers to it.
-    let descriptor = unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, Signal::CHILD.as_raw());
-        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
-        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
-    };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made the descriptor, and nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

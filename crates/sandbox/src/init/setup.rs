@@ -10,7 +10,8 @@ use rustix::process::{DumpableBehavior, Signal};
 use rustix::thread::{CapabilitySet, UnshareFlags, unshare_unsafe};
 
 use super::watchdog::Watchdog;
-use super::{Prepared, child_signals, spawn};
+use super::{Prepared, spawn};
+use crate::child_signals::ChildSignals;
 use crate::descriptors::close_all_but;
 use crate::jailer::protocol::{self, FromSandbox};
 use crate::linux::{capabilities, landlock, limits, mounts};
@@ -30,7 +31,7 @@ const HIDDEN: [&str; 9] = [
 ];
 
 /// What init serves with.
-type Serving = (OwnedFd, spawn::Spawner, Option<Watchdog>);
+type Serving = (ChildSignals, spawn::Spawner, Option<Watchdog>);
 
 /// Completes the sandbox and tells the server.
 pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
@@ -48,7 +49,7 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     // What is left beyond these belongs to the jailer and to other sandboxes.
     let kept: Vec<_> = [channel].into_iter().chain(&listeners).chain(&watchdog).collect();
     close_all_but(&kept);
-    let signals = child_signals().during("receive signals")?;
+    let signals = ChildSignals::block().during("receive signals")?;
     let rules = landlock::prepare().during("prepare landlock")?;
     limits::apply(&limits).during("set resource limits")?;
     let keep = if single_id { CapabilitySet::empty() } else { capabilities::OF_INIT };
@@ -56,7 +57,7 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     protocol::send(channel.as_fd(), &FromSandbox::Ready, &protocol::borrow(&listeners))
         .during("tell the server")?;
     let watchdog = watchdog.map(|report| Watchdog::new(report, limits.memory_bytes));
-    Ok((signals, spawn::Spawner::new(filter, rules, single_id), watchdog))
+    Ok((signals, spawn::Spawner::new(Some(spawn::Restrictions { filter, rules, single_id })), watchdog))
 }
 
 fn detach_from_terminal() -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use ::landlock::RulesetCreated;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Gid, Pid, PidfdFlags, Uid, pidfd_open};
+use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, pidfd_open};
 use rustix::thread::CapabilitySet;
 
 use crate::linux::namespaces::{INNER_GID, INNER_UID};
@@ -21,13 +21,17 @@ const LOG_DESCRIPTOR: RawFd = 3;
 /// The name of the variable that tells it.
 const LOG_VARIABLE: &str = "_LAMBDA_TELEMETRY_LOG_FD";
 
-/// What every process is restricted by.
+/// What every process is restricted by in namespaces.
 #[derive(Debug)]
-pub(super) struct Spawner {
-    filter: Filter,
-    rules: Option<RulesetCreated>,
-    single_id: bool,
+pub(super) struct Restrictions {
+    pub(super) filter: Filter,
+    pub(super) rules: Option<RulesetCreated>,
+    pub(super) single_id: bool,
 }
+
+/// Starts processes.
+#[derive(Debug)]
+pub(super) struct Spawner(Option<Restrictions>);
 
 /// Why a process was not started.
 #[derive(Debug)]
@@ -108,8 +112,9 @@ impl Image {
 }
 
 impl Spawner {
-    pub(super) fn new(filter: Filter, rules: Option<RulesetCreated>, single_id: bool) -> Self {
-        Self { filter, rules, single_id }
+    /// Without restrictions processes remain those of this process' user, and can do all that it can.
+    pub(super) fn new(restrictions: Option<Restrictions>) -> Self {
+        Self(restrictions)
     }
 
     /// Starts `command` with the given ends of pipes: standard output, standard error and, if asked for, the log.
@@ -119,7 +124,7 @@ impl Spawner {
             let mut pipes = pipes.into_iter();
             [pipes.next(), pipes.next(), pipes.next()]
         };
-        let rules = match &self.rules {
+        let rules = match self.0.as_ref().and_then(|restrictions| restrictions.rules.as_ref()) {
             Some(rules) => Some(rules.try_clone().during("copy the landlock rules")?),
             None => None,
         };
@@ -195,14 +200,23 @@ impl Spawner {
         if let Some(rules) = rules {
             landlock::restrict(rules).map_err(at(Stage::Landlock))?;
         }
-        self.filter.apply().map_err(at(Stage::Seccomp))
+        match &self.0 {
+            Some(restrictions) => restrictions.filter.apply().map_err(at(Stage::Seccomp)),
+            None => Ok(()),
+        }
     }
 
     fn take_identity(&self) -> io::Result<()> {
         rustix::process::setsid()?;
         // The first to go when memory runs out; init is the last.
         let _ = std::fs::write("/proc/self/oom_score_adj", "500");
-        if !self.single_id {
+        let Some(restrictions) = &self.0 else {
+            // Programs with the set-user-id bit would give it an identity that the keeper may not kill.
+            rustix::thread::set_no_new_privs(true)?;
+            // Should the keeper be killed, not even the time that the jailer takes to notice shall pass.
+            return Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
+        };
+        if !restrictions.single_id {
             let (uid, gid) = (Uid::from_raw(INNER_UID), Gid::from_raw(INNER_GID));
             rustix::thread::set_thread_groups(&[])?;
             rustix::thread::set_thread_res_gid(gid, gid, gid)?;

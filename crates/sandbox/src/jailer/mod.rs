@@ -4,9 +4,13 @@
 //! jailer, which is neither. The jailer has a mount namespace of its own, so that no mount made for a sandbox ever
 //! shows on the host, and all of them go with it. It ends when the server closes its socket, whichever way the
 //! server ended, and removes everything first. Sandboxes end with it, whichever way it ends.
+//!
+//! Without isolation there is little to do, and `unjailed` does it: one keeper per sandbox is forked, and what escapes
+//! a keeper that was killed is killed too.
 
 pub(crate) mod protocol;
 mod service;
+mod unjailed;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};

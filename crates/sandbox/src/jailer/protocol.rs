@@ -10,6 +10,9 @@
 //!
 //! The far end of a channel is held by the jailer and by the sandbox's init. When the server closes its end the
 //! jailer destroys the sandbox; when the jailer has done so the server reads the end of the channel.
+//!
+//! Without isolation a sandbox has a keeper in init's place, which tells the measures as well, holds the channel alone,
+//! and destroys the sandbox.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -83,7 +86,7 @@ impl From<Refusal> for StepError {
 /// What the jailer and init tell the server about one sandbox.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromSandbox {
-    /// From the jailer: files of the kernel for measuring and freezing, one descriptor each, in this order.
+    /// From the jailer or the keeper: files of the kernel for measuring and freezing, one descriptor each, in this order.
     Measures(Vec<Measure>),
     /// From init: the sandbox is complete. The listeners come along.
     Ready,
@@ -133,6 +136,8 @@ pub(crate) enum Measure {
     Quota1,
     /// Written by init itself, see `init::watchdog`.
     Watchdog,
+    /// Stands for the keeper: the server itself measures what is beneath it, see `tree`.
+    Tree,
 }
 
 /// Descriptors that one message may carry.

@@ -13,6 +13,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal};
 
 use super::protocol::{self, FromJailer, FromSandbox, Refusal, Settings, ToJailer};
+use super::unjailed;
 use crate::linux::cgroup::{self, Cgroups, Group};
 use crate::linux::egress::{Egress, Way};
 use crate::linux::namespaces::{self, Ids, Ranges};
@@ -35,6 +36,9 @@ pub(super) fn run(control: OwnedFd) -> Step<()> {
     else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput)).during("start without settings");
     };
+    if settings.isolation == Isolation::None {
+        return unjailed::run(&control, &settings);
+    }
     let (mut jailer, remarks) = match Jailer::prepare(&control, settings) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -104,7 +108,7 @@ const TURN: std::time::Duration = std::time::Duration::from_secs(20);
 /// Waits until the jailer before has ended, if one is still at it: a server that was killed and started again at once
 /// shares the names of control groups and firewall tables with the former one, which is just removing them. The lock
 /// is held for as long as the jailer or a process that it made lives.
-fn wait_for_turn(directory: &Path) -> Step<fs::File> {
+pub(super) fn wait_for_turn(directory: &Path) -> Step<fs::File> {
     let path = directory.with_extension("lock");
     let lock = || {
         let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
@@ -371,7 +375,8 @@ fn become_root_of_a_user_namespace(single_id: bool) -> Step<()> {
             // SAFETY: ends the process without running what the parent has registered to run at its end.
             unsafe { libc::_exit(i32::from(!mapped)) }
         }
-        child => Pid::from_raw(child).ok_or_else(io::Error::last_os_error).during("fork")?,
+        -1 => return Err(io::Error::last_os_error()).during("fork"),
+        child => Pid::from_raw(child).ok_or(io::ErrorKind::InvalidData).during("fork")?,
     };
     unshare().during("make a user namespace")?;
     rustix::io::write(&go, &[1]).during("have the users mapped")?;

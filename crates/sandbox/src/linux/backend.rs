@@ -72,7 +72,9 @@ impl Backend for LinuxBackend {
     }
 
     fn create(&self, spec: Spec) -> BoxFuture<'_, Result<Box<dyn Sandbox>, Error>> {
-        Box::pin(async move { Ok(Box::new(self.jailer.make(spec).await?) as Box<dyn Sandbox>) })
+        Box::pin(
+            async move { Ok(Box::new(self.jailer.make(spec, Vec::new(), ()).await?) as Box<dyn Sandbox>) },
+        )
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rushlight_sandbox::{Command, ExitStatus, Isolation, Mount, Process, Sandbox};
 
 use crate::support::{
-    Harness, PATIENCE, eventually, finish, processes_with, program, read_until, run, shell,
+    Harness, PATIENCE, eventually, finish, processes_with, program, read_until, run, shell, start_until,
 };
 
 /// A Python program with what the attacks below have in common: `tell(name, function)` prints the name and either
@@ -42,13 +42,6 @@ async fn all_refused(sandbox: &dyn Sandbox, script: &str) {
     assert!(done.is_empty(), "succeeded: {done:?} of {attempts:?}");
     let confused: Vec<_> = attempts.iter().filter(|line| line.contains('(')).collect();
     assert!(confused.is_empty(), "not even tried: {confused:?}");
-}
-
-async fn start_until(sandbox: &dyn Sandbox, command: Command, needle: &'static str) -> Process {
-    let mut process = sandbox.spawn(command).await.unwrap();
-    let stdout = process.stdout;
-    process.stdout = tokio::task::spawn_blocking(move || read_until(stdout, needle)).await.unwrap();
-    process
 }
 
 pub async fn code_files_and_environment_of_others_are_out_of_sight(harness: &Harness) {
@@ -449,41 +442,6 @@ os._exit(0)
 ";
     let share: f64 = run(&*sandbox, python(hog)).await.success().trim().parse().unwrap();
     assert!(share < 0.3, "{share} CPUs");
-}
-
-pub async fn nothing_survives(harness: &Harness) {
-    let sandbox = harness.sandbox().await;
-    for (round, mark) in ["41", "42"].iter().enumerate() {
-        let mark = format!("{mark}{:07}", std::process::id());
-        let daemon = format!(
-            "
-for number in range(1, 65):
-    try: signal.signal(number, signal.SIG_IGN)
-    except (OSError, ValueError): pass
-signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))
-for _ in range(3):
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            os.setsid() if os.getsid(0) != os.getpid() else None
-            os.execv('/bin/sleep', ['/bin/sleep', '{mark}'])
-        os._exit(0)
-print('away', flush=True)
-time.sleep(1000)
-"
-        );
-        let process = start_until(&*sandbox, python(&daemon), "away").await;
-        // With the NUL between its arguments: not the script that names them.
-        let daemons = format!("/bin/sleep\0{mark}");
-        eventually("the daemons run", || processes_with(&daemons).len() == 3).await;
-        if round == 0 {
-            sandbox.kill_all().await.unwrap();
-        } else {
-            sandbox.destroy().await;
-        }
-        assert_eq!(processes_with(&mark), [] as [u32; 0]);
-        assert_eq!(process.exit.await.unwrap().status, ExitStatus::Signal(9));
-    }
 }
 
 pub async fn init_withstands_signals_and_orphans(harness: &Harness) {

@@ -10,6 +10,7 @@
 
 mod attacks;
 mod basics;
+mod daemons;
 mod egress;
 mod rate;
 mod reaping;
@@ -51,6 +52,14 @@ macro_rules! every_backend {
                 basics::destroy_ends_everything,
                 basics::dropping_ends_everything,
                 basics::shutdown_ends_everything,
+                daemons::daemons_end_with_kill_all,
+                daemons::daemons_end_with_destroy,
+                daemons::daemons_end_with_the_handle,
+                daemons::daemons_end_with_shutdown,
+                daemons::daemons_end_with_their_sandbox_only,
+                daemons::daemons_are_frozen_and_thawed,
+                daemons::daemons_are_measured,
+                daemons::a_daemon_cannot_run_away,
             ]
         );
     };
@@ -72,7 +81,6 @@ macro_rules! attacks {
                 attacks::a_memory_bomb_is_killed_and_recognised,
                 attacks::a_disk_bomb_fills_only_its_own_tmp,
                 attacks::a_descriptor_bomb_ends_at_the_limit,
-                attacks::nothing_survives,
                 attacks::init_withstands_signals_and_orphans,
                 attacks::output_that_nobody_reads_blocks_only_its_writer,
                 attacks::a_blocked_sigterm_does_not_delay_the_end,
@@ -86,6 +94,7 @@ macro_rules! attacks {
 }
 
 every_backend!(process, crate::support::process());
+every_backend!(process_unprivileged, crate::support::process_unprivileged());
 every_backend!(linux, crate::support::linux());
 every_backend!(rootless, crate::support::rootless());
 every_backend!(rootless_as_root, crate::support::rootless_as_root());
@@ -119,10 +128,22 @@ macro_rules! reaping {
     };
 }
 
+reaping!(process_reaped, crate::support::process());
+reaping!(process_unprivileged_reaped, crate::support::process_unprivileged());
 reaping!(linux_reaped, crate::support::linux());
 reaping!(rootless_reaped, crate::support::rootless());
 reaping!(rootless_as_root_reaped, crate::support::rootless_as_root());
 
+backend!(
+    process_only,
+    crate::support::process(),
+    [
+        daemons::no_program_is_beyond_the_keepers_reach,
+        reaping::a_killed_keeper_takes_its_sandbox_along,
+        reaping::a_keeper_does_not_end_by_a_terminals_signals,
+        reaping::a_keeper_that_is_stopped_keeps_nothing_alive,
+    ]
+);
 backend!(linux_egress, crate::support::linux(), [egress::leads_out_and_nowhere_else]);
 
 mod rates {
@@ -138,6 +159,14 @@ mod rates {
     #[ignore = "measures, and takes its time"]
     async fn of_rootless_sandboxes() {
         let Some(harness) = crate::support::rootless().await else { return };
+        crate::rate::of_sandboxes(&harness).await;
+        harness.finish().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "measures, and takes its time"]
+    async fn of_sandboxes_without_isolation() {
+        let Some(harness) = crate::support::process().await else { return };
         crate::rate::of_sandboxes(&harness).await;
         harness.finish().await;
     }

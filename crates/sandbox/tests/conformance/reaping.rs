@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rushlight_sandbox::{Backend, Error, ExitStatus, Isolation, LinuxBackend};
+use rushlight_sandbox::{Error, ExitStatus, Isolation};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Harness, PATIENCE, eventually, options, processes_with, program, run, shell};
+use crate::daemons::{mark, with_daemons};
+use crate::support::{Harness, PATIENCE, eventually, processes_with, program, run, shell, start};
 
 /// A server of one sandbox, in a process of its own.
 struct Held {
@@ -26,8 +27,13 @@ fn hold(harness: &Harness, number: u32) -> Held {
     let directory = harness.directory.path().join(format!("held-{number}"));
     let id = format!("held-{}-{number}", std::process::id());
     let mark = format!("5{number}{:07}", std::process::id());
+    let level = match harness.backend.isolation() {
+        Isolation::Sandbox => "sandbox",
+        Isolation::Rootless => "rootless",
+        Isolation::None => "none",
+    };
     let mut server = Command::new(env!("CARGO_BIN_EXE_rushlight-sandbox-jailer"))
-        .args(["hold", directory.to_str().unwrap(), &id, &mark])
+        .args(["hold", level, directory.to_str().unwrap(), &id, &mark])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -62,11 +68,8 @@ impl Held {
 
     fn files(&self) -> Vec<PathBuf> {
         let directory = self.directory.join("sandbox/tmp");
-        fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.is_file())
-            .collect()
+        let entries = fs::read_dir(directory).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
     }
 }
 
@@ -110,7 +113,7 @@ fn pid(number: u32) -> Pid {
 
 pub async fn a_killed_server_leaves_nothing(harness: &Harness) {
     let mut held = hold(harness, 1);
-    assert!(!held.processes().is_empty());
+    assert!(held.processes().len() >= 3, "{:?}", held.remains());
     if harness.backend.isolation() == Isolation::Sandbox {
         assert!(!crate::attacks::groups_named(&held.id).is_empty());
         assert!(!loop_devices(&held.directory).is_empty());
@@ -133,7 +136,7 @@ pub async fn a_killed_jailer_takes_the_sandboxes_along(harness: &Harness) {
     eventually("the processes are gone", || held.processes().is_empty()).await;
     eventually("the loop devices are gone", || loop_devices(&held.directory).is_empty()).await;
     let isolation = harness.backend.isolation();
-    let next = LinuxBackend::start(options(&held.directory, isolation)).await.unwrap();
+    let (next, _) = start(&held.directory, isolation).await;
     assert!(crate::attacks::groups_named(&held.id).is_empty());
     let mut spec = harness.spec();
     spec.id.clone_from(&held.id);
@@ -155,10 +158,10 @@ pub async fn a_jailer_does_not_end_by_a_terminals_signals(harness: &Harness) {
 
 pub async fn a_server_without_its_jailer_says_so(harness: &Harness) {
     let directory = harness.directory.path().join("lost");
-    let backend = LinuxBackend::start(options(&directory, harness.backend.isolation())).await.unwrap();
+    let (backend, jailer) = start(&directory, harness.backend.isolation()).await;
     let sandbox = backend.create(harness.spec()).await.unwrap();
     let process = sandbox.spawn(program("/bin/sleep", &["1000"])).await.unwrap();
-    kill_process(pid(backend.jailer_pid().unwrap()), Signal::KILL).unwrap();
+    kill_process(pid(jailer), Signal::KILL).unwrap();
     assert_eq!(process.exit.await.unwrap().status, ExitStatus::Signal(9));
     assert!(matches!(backend.create(harness.spec()).await, Err(Error::HelperGone)));
     assert!(sandbox.spawn(shell("true")).await.is_err());
@@ -166,14 +169,14 @@ pub async fn a_server_without_its_jailer_says_so(harness: &Harness) {
     sandbox.destroy().await;
     backend.shutdown().await;
     // The next start clears what was left.
-    let next = LinuxBackend::start(options(&directory, harness.backend.isolation())).await.unwrap();
+    let (next, _) = start(&directory, harness.backend.isolation()).await;
     assert!(crate::attacks::groups_named(sandbox.id()).is_empty());
     next.shutdown().await;
 }
 
 pub async fn a_shutdown_leaves_nothing(harness: &Harness) {
     let directory = harness.directory.path().join("shut");
-    let backend = LinuxBackend::start(options(&directory, harness.backend.isolation())).await.unwrap();
+    let (backend, _) = start(&directory, harness.backend.isolation()).await;
     let mut sandboxes = Vec::new();
     for _ in 0..4 {
         let sandbox = backend.create(harness.spec()).await.unwrap();
@@ -187,4 +190,46 @@ pub async fn a_shutdown_leaves_nothing(harness: &Harness) {
     }
     eventually("the loop devices are gone", || loop_devices(&directory).is_empty()).await;
     assert!(!directory.join("sandbox/cgroups").exists());
+}
+
+/// The process that started this one.
+fn parent(number: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap();
+    stat[stat.rfind(')').unwrap()..].split(' ').nth(2).unwrap().parse().unwrap()
+}
+
+pub async fn a_killed_keeper_takes_its_sandbox_along(harness: &Harness) {
+    let (one, other) = (harness.sandbox().await, harness.sandbox().await);
+    let (gone, kept) = (mark(61), mark(62));
+    let process = with_daemons(&*one, &gone).await;
+    let _other = with_daemons(&*other, &kept).await;
+    kill_process(pid(parent(process.host_pid.unwrap())), Signal::KILL).unwrap();
+    assert_eq!(process.exit.await.unwrap().status, ExitStatus::Signal(9));
+    eventually("its processes are gone", || processes_with(&gone).is_empty()).await;
+    assert!(matches!(one.spawn(shell("true")).await, Err(Error::Destroyed)));
+    one.destroy().await;
+    assert_eq!(processes_with(&format!("/bin/sleep\0{kept}")).len(), 3);
+    run(&*other, shell("true")).await.success();
+    run(&*harness.sandbox().await, shell("true")).await.success();
+}
+
+pub async fn a_keeper_does_not_end_by_a_terminals_signals(harness: &Harness) {
+    let sandbox = harness.sandbox().await;
+    let process = sandbox.spawn(program("/bin/sleep", &["1000"])).await.unwrap();
+    let keeper = parent(process.host_pid.unwrap());
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        kill_process(pid(keeper), signal).unwrap();
+    }
+    run(&*sandbox, shell("true")).await.success();
+    assert_eq!(parent(process.host_pid.unwrap()), keeper);
+}
+
+pub async fn a_keeper_that_is_stopped_keeps_nothing_alive(harness: &Harness) {
+    let mut held = hold(harness, 4);
+    let keepers: Vec<_> = held.processes().into_iter().map(parent).collect();
+    let keeper = *keepers.iter().find(|keeper| parent(**keeper) == held.jailer).unwrap();
+    kill_process(pid(keeper), Signal::STOP).unwrap();
+    held.server.kill().unwrap();
+    held.server.wait().unwrap();
+    eventually("everything is gone", || held.remains().is_empty()).await;
 }

@@ -17,6 +17,9 @@ use rushlight_sandbox::{
 /// Long enough for a loaded machine: reached only when something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The crate's own small program, which becomes the jailer.
+const HELPER: &str = env!("CARGO_BIN_EXE_rushlight-sandbox-jailer");
+
 /// A backend with a data directory of its own.
 pub struct Harness {
     pub backend: Arc<dyn Backend>,
@@ -24,11 +27,28 @@ pub struct Harness {
     counter: AtomicU32,
 }
 
+/// Starts a backend of some level of isolation; gives the process id of its jailer too.
+pub async fn start(directory: &Path, isolation: Isolation) -> (Arc<dyn Backend>, u32) {
+    if isolation == Isolation::None {
+        let backend = ProcessBackend::start_with(directory, Some(Path::new(HELPER))).unwrap();
+        let jailer = backend.jailer_pid().unwrap();
+        return (Arc::new(backend), jailer);
+    }
+    let options = Options { helper: Some(HELPER.into()), ..Options::new(directory, isolation) };
+    let backend = LinuxBackend::start(options).await.unwrap();
+    let jailer = backend.jailer_pid().unwrap();
+    (Arc::new(backend), jailer)
+}
+
+async fn harness(isolation: Isolation) -> Harness {
+    let directory = tempfile::tempdir().unwrap();
+    let (backend, _) = start(directory.path(), isolation).await;
+    Harness { backend, directory, counter: AtomicU32::new(0) }
+}
+
 /// The backend without isolation.
 pub async fn process() -> Option<Harness> {
-    let directory = tempfile::tempdir().unwrap();
-    let backend = Arc::new(ProcessBackend::start(directory.path()).unwrap());
-    Some(Harness { backend, directory, counter: AtomicU32::new(0) })
+    Some(harness(Isolation::None).await)
 }
 
 /// The Linux backend with all privileges.
@@ -40,9 +60,7 @@ pub async fn linux() -> Option<Harness> {
         }
         return None;
     }
-    let directory = tempfile::tempdir().unwrap();
-    let backend = LinuxBackend::start(options(directory.path(), Isolation::Sandbox)).await.unwrap();
-    Some(Harness { backend: Arc::new(backend), directory, counter: AtomicU32::new(0) })
+    Some(harness(Isolation::Sandbox).await)
 }
 
 /// The backend without privileges, started by root.
@@ -51,40 +69,43 @@ pub async fn rootless_as_root() -> Option<Harness> {
         eprintln!("SKIPPED: this needs root");
         return None;
     }
-    Some(rootless_harness().await)
+    Some(harness(Isolation::Rootless).await)
 }
 
 /// The backend without privileges, started by somebody who has none.
 pub async fn rootless() -> Option<Harness> {
+    if !give_up_root() {
+        return None;
+    }
+    Some(harness(Isolation::Rootless).await)
+}
+
+/// The backend without isolation, started by somebody who has no privileges.
+pub async fn process_unprivileged() -> Option<Harness> {
+    if !give_up_root() {
+        return None;
+    }
+    Some(harness(Isolation::None).await)
+}
+
+/// Makes this process that of a user without privileges, if that hurts no other test.
+fn give_up_root() -> bool {
     const NOBODY_IN_PARTICULAR: u32 = 12_345;
-    if rustix::process::geteuid().is_root() {
-        if std::env::var_os("NEXTEST").is_none() {
-            eprintln!("SKIPPED: giving up root needs a process per test (cargo nextest)");
-            return None;
-        }
-        // SAFETY: the calls take numbers only; the C library changes the ids of all threads.
-        let given_up = unsafe {
-            libc::setgroups(0, std::ptr::null()) == 0
-                && libc::setresgid(NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR) == 0
-                && libc::setresuid(NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR) == 0
-        };
-        assert!(given_up);
+    if !rustix::process::geteuid().is_root() {
+        return true;
     }
-    Some(rootless_harness().await)
-}
-
-async fn rootless_harness() -> Harness {
-    let directory = tempfile::tempdir().unwrap();
-    let backend = LinuxBackend::start(options(directory.path(), Isolation::Rootless)).await.unwrap();
-    Harness { backend: Arc::new(backend), directory, counter: AtomicU32::new(0) }
-}
-
-/// Options that make the crate's own small program the jailer.
-pub fn options(directory: &Path, isolation: Isolation) -> Options {
-    Options {
-        helper: Some(env!("CARGO_BIN_EXE_rushlight-sandbox-jailer").into()),
-        ..Options::new(directory, isolation)
+    if std::env::var_os("NEXTEST").is_none() {
+        eprintln!("SKIPPED: giving up root needs a process per test (cargo nextest)");
+        return false;
     }
+    // SAFETY: the calls take numbers only; the C library changes the ids of all threads.
+    let given_up = unsafe {
+        libc::setgroups(0, std::ptr::null()) == 0
+            && libc::setresgid(NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR) == 0
+            && libc::setresuid(NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR, NOBODY_IN_PARTICULAR) == 0
+    };
+    assert!(given_up);
+    true
 }
 
 impl Harness {
@@ -157,6 +178,14 @@ pub fn program(path: &str, arguments: &[&str]) -> Command {
         working_directory: PathBuf::from("/"),
         log_descriptor: false,
     }
+}
+
+/// Starts a command and waits until `needle` is in its output.
+pub async fn start_until(sandbox: &dyn Sandbox, command: Command, needle: &'static str) -> Process {
+    let mut process = sandbox.spawn(command).await.unwrap();
+    let stdout = process.stdout;
+    process.stdout = tokio::task::spawn_blocking(move || read_until(stdout, needle)).await.unwrap();
+    process
 }
 
 /// Runs a command to its end.
