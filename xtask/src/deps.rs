@@ -27,7 +27,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         ],
     ),
     ("gateway", &["control", "invoke", "services", "api", "auth", "model"]),
-    ("control", &["store", "invoke", "api", "model"]),
+    ("control", &["store", "invoke", "api", "auth", "model"]),
     ("services", &["store", "api", "model"]),
     ("invoke", &["environment", "store", "model"]),
     ("environment", &["sandbox", "model"]),

@@ -34,6 +34,8 @@ pub struct Dependencies {
     pub clock: Clock,
     /// Limits of each account in each region.
     pub quotas: AccountQuotas,
+    /// Whether resource-based policies that let in whoever comes are refused.
+    pub block_public_policies: bool,
     /// What this machine can run.
     pub runtimes: Arc<dyn Runtimes>,
     /// Makes the URLs that packages are downloaded from.

@@ -7,9 +7,8 @@ use rushlight_store::table::UpdateError;
 
 use crate::code::CodeError;
 
-/// An operation that did not happen. All but [`Error::ObjectService`], [`Error::Store`], [`Error::Unpack`],
-/// [`Error::VersionLost`] and
-/// [`Error::Closing`] are the caller's doing.
+/// An operation that did not happen. All but [`Error::ObjectService`], [`Error::PolicyLost`], [`Error::Store`],
+/// [`Error::Unpack`], [`Error::VersionLost`] and [`Error::Closing`] are the caller's doing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A rule of the operation refuses a parameter.
@@ -80,6 +79,18 @@ pub enum Error {
          latest Revision Id"
     )]
     LayerPolicyRevisionMismatch,
+    /// The caller saw an older revision of what a policy belongs to.
+    #[error(
+        "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest \
+         Revision Id"
+    )]
+    PolicyRevisionMismatch,
+    /// The policy would let in whoever comes, which the operator does not want.
+    #[error(
+        "The resource-based policy you tried to add to the Lambda resource would grant public access to it, which isn't \
+         allowed."
+    )]
+    PublicPolicy,
     /// The policy has a statement of that id.
     #[error(
         "The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing \
@@ -192,6 +203,9 @@ pub enum Error {
         "The operation cannot be performed at this time. Others are changing the resource. Please try again."
     )]
     Busy,
+    /// A policy that was kept cannot be read.
+    #[error("the policy in the store cannot be read")]
+    PolicyLost,
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] rushlight_store::Error),
@@ -302,10 +316,11 @@ impl From<Error> for rushlight_api::Error {
             | Error::MappingExists(_)
             | Error::Busy => errors::resource_conflict_exception(message),
             Error::MappingInUse { .. } => errors::resource_in_use_exception(message),
-            Error::RevisionMismatch | Error::LayerPolicyRevisionMismatch => {
+            Error::RevisionMismatch | Error::PolicyRevisionMismatch | Error::LayerPolicyRevisionMismatch => {
                 errors::precondition_failed_exception(message)
             }
             Error::PolicyTooLong { .. } => errors::policy_length_exceeded_exception(message),
+            Error::PublicPolicy => errors::public_policy_exception(message),
             Error::TooLarge(_) => Self::request_entity_too_large(message),
             Error::CodeStorageExceeded => errors::code_storage_exceeded_exception(message),
             Error::CodeSigningConfigNotFound { .. } => {
@@ -321,7 +336,7 @@ impl From<Error> for rushlight_api::Error {
                 tracing::warn!(error = %message, "control.object_service_failed");
                 errors::service_exception(message)
             }
-            Error::Store(_) | Error::Unpack(_) | Error::VersionLost { .. } => {
+            Error::PolicyLost | Error::Store(_) | Error::Unpack(_) | Error::VersionLost { .. } => {
                 tracing::error!(error = %chain(&error), "control.failed");
                 errors::service_exception("Rushlight could not carry out the operation; its log says why.")
             }

@@ -37,6 +37,7 @@ mod ledger;
 mod object;
 mod operations;
 mod page;
+mod permission;
 mod provisioned_concurrency;
 mod recursion;
 mod runtime_management;

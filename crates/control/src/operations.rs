@@ -10,8 +10,8 @@ use crate::function::{create, delete, get, list, update};
 use crate::service::{Answer, Control};
 use crate::{
     account, alias, capacity_provider, code_signing_config, concurrency, event_invoke_config,
-    event_source_mapping, function_scaling, function_url, layer, provisioned_concurrency, recursion,
-    runtime_management, tags, version,
+    event_source_mapping, function_scaling, function_url, layer, permission, provisioned_concurrency,
+    recursion, runtime_management, tags, version,
 };
 
 macro_rules! operations {
@@ -37,6 +37,8 @@ macro_rules! operations {
 operations! {
     reads {
         get_function_concurrency(GetFunctionConcurrencyRequest) -> GetFunctionConcurrencyResponse = concurrency::get;
+        get_policy(GetPolicyRequest) -> GetPolicyResponse = permission::statements::get;
+        get_resource_policy(GetResourcePolicyRequest) -> GetResourcePolicyResponse = permission::whole::get;
         get_provisioned_concurrency_config(GetProvisionedConcurrencyConfigRequest) -> GetProvisionedConcurrencyConfigResponse
             = provisioned_concurrency::get;
         list_provisioned_concurrency_configs(ListProvisionedConcurrencyConfigsRequest) -> ListProvisionedConcurrencyConfigsResponse
@@ -86,6 +88,10 @@ operations! {
             = version::list::list;
     }
     changes {
+        add_permission(AddPermissionRequest) -> AddPermissionResponse = permission::statements::add;
+        remove_permission(RemovePermissionRequest) -> RemovePermissionResponse = permission::statements::remove;
+        put_resource_policy(PutResourcePolicyRequest) -> PutResourcePolicyResponse = permission::whole::put;
+        delete_resource_policy(DeleteResourcePolicyRequest) -> DeleteResourcePolicyResponse = permission::whole::delete;
         delete_function_concurrency(DeleteFunctionConcurrencyRequest) -> DeleteFunctionConcurrencyResponse
             = concurrency::delete;
         delete_provisioned_concurrency_config(DeleteProvisionedConcurrencyConfigRequest) -> DeleteProvisionedConcurrencyConfigResponse

@@ -14,6 +14,7 @@ use crate::event_invoke_config::EventInvokeConfig;
 use crate::function_url::FunctionUrl;
 use crate::layer::FunctionLayer;
 use crate::managed_instances::ManagedInstances;
+use crate::permission::ResourcePolicy;
 use crate::recursion::RecursiveLoop;
 use crate::runtime_management::RuntimeUpdates;
 use crate::version::{Package, PublishedVersion, Version};
@@ -60,6 +61,9 @@ pub struct FunctionHead {
     /// URLs by qualifier: `$LATEST` for the function itself, or the name of an alias.
     #[serde(default)]
     pub urls: BTreeMap<String, FunctionUrl>,
+    /// Resource-based policies by version number or alias name; that of the function itself under the empty one.
+    #[serde(default)]
+    pub policies: BTreeMap<String, ResourcePolicy>,
 }
 
 impl FunctionHead {
@@ -82,6 +86,7 @@ impl FunctionHead {
             runtime_updates: BTreeMap::new(),
             event_invoke_configs: BTreeMap::new(),
             urls: BTreeMap::new(),
+            policies: BTreeMap::new(),
         }
     }
 
@@ -91,6 +96,7 @@ impl FunctionHead {
         self.runtime_updates.remove(qualifier);
         self.event_invoke_configs.remove(qualifier);
         self.urls.remove(qualifier);
+        self.policies.remove(qualifier);
     }
 
     /// When a version gets another runtime.

@@ -20,6 +20,7 @@ pub mod invocation;
 pub mod layer;
 pub mod log;
 pub mod managed_instances;
+pub mod permission;
 pub mod quota;
 pub mod recursion;
 pub mod request_id;

@@ -40,6 +40,10 @@ pub struct Flags {
     #[arg(long, env = "RUSHLIGHT_AUTH", value_enum)]
     pub auth: Option<AuthMode>,
 
+    /// Refuse resource-based policies that let in whoever comes [default: false].
+    #[arg(long, env = "RUSHLIGHT_BLOCK_PUBLIC_POLICIES", num_args = 0..=1, default_missing_value = "true")]
+    pub block_public_policies: Option<bool>,
+
     /// How functions are kept apart [default: sandbox as root, else rootless].
     #[arg(long, env = "RUSHLIGHT_ISOLATION", value_enum)]
     pub isolation: Option<IsolationMode>,
@@ -213,6 +217,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// See [`Flags::auth`].
     pub auth: AuthMode,
+    /// See [`Flags::block_public_policies`].
+    pub block_public_policies: bool,
     /// See [`Flags::isolation`].
     pub isolation: IsolationMode,
     /// See [`Flags::egress`].
@@ -281,6 +287,10 @@ impl Config {
                 flags.data_dir.or(file.data_dir).map_or_else(default_data_dir, Ok)?,
             )?,
             auth: flags.auth.or(file.auth).unwrap_or(AuthMode::Enforce),
+            block_public_policies: flags
+                .block_public_policies
+                .or(file.block_public_policies)
+                .unwrap_or(false),
             isolation: flags.isolation.or(file.isolation).unwrap_or_else(default_isolation),
             egress: flags.egress.or(file.egress).unwrap_or(EgressMode::Translated),
             account,

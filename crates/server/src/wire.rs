@@ -127,6 +127,7 @@ impl Server {
             packages,
             clock: clock.clone(),
             quotas: config.account_quotas,
+            block_public_policies: config.block_public_policies,
             runtimes: Arc::new(MachineRuntimes(catalogue)),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
             url_place: config.url_domain.clone().unwrap_or(UrlPlace::Localhost(address.port())),

@@ -32,6 +32,12 @@ impl Range {
         Some(Self { bits: number(address) & mask, mask, is_v4: address.is_ipv4() })
     }
 
+    /// Whether the range is less than what AWS calls public: /8 of IPv4, /32 of IPv6.
+    pub(super) fn is_narrow(&self) -> bool {
+        let fixed = self.mask.leading_ones();
+        if self.is_v4 { fixed >= 128 - 32 + 8 } else { fixed >= 32 }
+    }
+
     /// Whether the range holds the address.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

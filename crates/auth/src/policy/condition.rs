@@ -9,7 +9,7 @@
 
 use super::error::MalformedPolicy;
 use super::json::Json;
-use super::key::KeyName;
+use super::key::{KeyName, tells_callers_apart};
 use super::operator::{Operand, Operator, Quantifier};
 use super::request::Request;
 use super::statement::Effect;
@@ -40,6 +40,14 @@ pub(super) fn parse(json: Json, variables: bool) -> Result<Box<[Condition]>, Mal
 }
 
 impl Condition {
+    /// Whether the condition holds only for certain callers, by values that are fixed. See [The meaning of
+    /// "public"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status).
+    pub(super) fn singles_out(&self) -> bool {
+        let Operator { negated, if_exists, quantifier, .. } = self.operator;
+        let is_needed = !negated && !if_exists && quantifier != Some(Quantifier::All);
+        is_needed && tells_callers_apart(&self.key.text) && self.operand.is_fixed()
+    }
+
     /// Whether the condition holds for the request, in a statement of this effect.
     pub(super) fn holds(&self, request: &Request<'_>, effect: Effect) -> bool {
         let Operator { negated, if_exists, quantifier, .. } = self.operator;

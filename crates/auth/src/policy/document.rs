@@ -34,6 +34,7 @@ pub struct Document {
 #[derive(Debug)]
 struct Statements {
     kind: Kind,
+    is_public: bool,
     denies: Box<[Statement]>,
     allows: Box<[Statement]>,
 }
@@ -63,7 +64,8 @@ impl Document {
             return Err(MalformedPolicy::UnknownElement { name: echo(&name) });
         }
         let (denies, allows) = parse_statements(statements, kind, variables)?;
-        let statements = Statements { kind, denies: denies.into(), allows: allows.into() };
+        let is_public = allows.iter().any(Statement::is_public);
+        let statements = Statements { kind, is_public, denies: denies.into(), allows: allows.into() };
         Ok(Self { statements: Arc::new(statements), arn: None })
     }
 
@@ -76,6 +78,12 @@ impl Document {
     /// What the policy is attached to.
     pub fn kind(&self) -> Kind {
         self.statements.kind
+    }
+
+    /// Whether a statement lets in whoever comes: everyone, or everyone but some, under no condition that holds for
+    /// certain callers only. What other statements deny does not count.
+    pub fn is_public(&self) -> bool {
+        self.statements.is_public
     }
 
     /// The ARN of the managed policy that holds the document.

@@ -88,6 +88,27 @@ pub const LAMBDA_SUBNET_IDS: &str = "lambda:SubnetIds";
 /// The VPC of the subnets in the request. Many values.
 pub const LAMBDA_VPC_IDS: &str = "lambda:VpcIds";
 
+/// The keys whose values tell one caller, or one owner of what calls, from another.
+const OF_CALLERS: [&str; 12] = [
+    PRINCIPAL_ARN,
+    PRINCIPAL_ACCOUNT,
+    PRINCIPAL_ORG_ID,
+    PRINCIPAL_SERVICE_NAME,
+    USER_ID,
+    SOURCE_ARN,
+    SOURCE_ACCOUNT,
+    SOURCE_ORG_ID,
+    SOURCE_IP,
+    SOURCE_VPC,
+    SOURCE_VPCE,
+    LAMBDA_EVENT_SOURCE_TOKEN,
+];
+
+/// Whether a condition on this key can be one on who calls.
+pub(super) fn tells_callers_apart(key: &str) -> bool {
+    OF_CALLERS.iter().any(|known| known.eq_ignore_ascii_case(key))
+}
+
 /// What the evaluation takes from the principal instead of the context, so that no caller can claim to be another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OfPrincipal {

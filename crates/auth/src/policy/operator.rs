@@ -167,6 +167,17 @@ impl Operand {
         })
     }
 
+    /// Whether only values that can be listed stand in the relation: no wildcards, no variables, no whole Internet.
+    pub(super) fn is_fixed(&self) -> bool {
+        match self {
+            Self::Text(_, patterns) => patterns.iter().all(Pattern::is_fixed),
+            Self::Arn(patterns) => patterns.iter().all(ArnPattern::is_fixed),
+            Self::Address(ranges) => ranges.iter().all(Range::is_narrow),
+            Self::Binary(_) => true,
+            Self::Number(..) | Self::Date(..) | Self::Bool(_) | Self::Null { .. } => false,
+        }
+    }
+
     /// Whether a value of the request stands in the operator's relation to any of the policy's values, before
     /// negation. Values of another type do not.
     pub(super) fn compare(&self, value: Value<'_>, request: &Request<'_>) -> Match {

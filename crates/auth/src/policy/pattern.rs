@@ -130,6 +130,11 @@ impl Pattern {
         Self { tokens: tokens.into(), has_variables }
     }
 
+    /// Whether one text alone matches.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.tokens.iter().all(|token| matches!(token, Token::Text(_)))
+    }
+
     /// Compares with a text. Values of variables are taken as they are: wildcards in them mean nothing.
     pub(super) fn matches(&self, text: &str, case: Case, request: &Request<'_>) -> Match {
         if !self.has_variables {
@@ -203,6 +208,16 @@ impl ArnPattern {
             components.push(vec![Token::Many]);
         }
         Ok(Self(components.into_iter().map(Pattern::from_tokens).collect()))
+    }
+
+    /// Whether it is fixed who owns what matches: its account or, where ARNs have none, its name.
+    pub(super) fn is_fixed(&self) -> bool {
+        let is_given = |index: usize| {
+            let is_empty = |token: &Token| matches!(token, Token::Text(text) if text.is_empty());
+            self.0.get(index).is_some_and(|part| part.is_fixed() && !part.tokens.iter().all(is_empty))
+        };
+        const ACCOUNT: usize = 4;
+        is_given(ACCOUNT) || is_given(ACCOUNT + 1)
     }
 
     pub(super) fn matches(&self, text: &str, request: &Request<'_>) -> Match {

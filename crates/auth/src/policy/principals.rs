@@ -61,6 +61,11 @@ impl Principals {
         Ok(Self { negated, named: named.into() })
     }
 
+    /// Whether an `Allow` speaks of everyone, or of everyone but some.
+    pub(super) fn are_open(&self) -> bool {
+        self.negated || self.named.contains(&Named::Everyone)
+    }
+
     /// How an `Allow` speaks of the caller, if it does.
     pub(super) fn grant(&self, principal: &Principal) -> Option<Grant> {
         let grant = self.named.iter().filter_map(|named| named.grant(principal)).max();

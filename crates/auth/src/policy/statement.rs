@@ -70,6 +70,12 @@ impl Statement {
             && self.conditions.iter().all(|condition| condition.holds(request, self.effect))
     }
 
+    /// Whether a statement that allows lets in whoever comes.
+    pub(super) fn is_public(&self) -> bool {
+        self.principals.as_ref().is_some_and(Principals::are_open)
+            && !self.conditions.iter().any(Condition::singles_out)
+    }
+
     /// How a statement that allows speaks of the caller, if it does.
     pub(super) fn grant(&self, request: &Request<'_>) -> Option<Grant> {
         self.principals.as_ref()?.grant(request.principal)

@@ -11,6 +11,7 @@ mod documents;
 mod patterns;
 mod principals;
 mod properties;
+mod public;
 mod sets;
 mod support;
 mod trust;

@@ -15,6 +15,7 @@ mod images;
 mod layer;
 mod lists;
 mod managed_instances;
+mod permission;
 mod races;
 mod removal;
 mod restarts;

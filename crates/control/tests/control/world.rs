@@ -96,6 +96,7 @@ impl World {
             packages: packages.clone(),
             clock: clock.clone(),
             quotas,
+            block_public_policies: false,
             runtimes: machine.clone(),
             code_urls: Arc::new(Urls),
             url_place: UrlPlace::Localhost(1),
