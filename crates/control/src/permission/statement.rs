@@ -141,7 +141,9 @@ fn principal<'a>(given: &'a str, partition: &str) -> Option<Principal<'a>> {
         return Some(Principal::Aws { aws: format!("arn:{partition}:iam::{given}:root") });
     }
     if given.starts_with("arn:") {
-        return Some(Principal::Aws { aws: given.to_owned() });
+        // What stands behind the account is looked at when the policy is read.
+        let account = given.split(':').nth(4).filter(|account| is_account(account));
+        return account.map(|_| Principal::Aws { aws: given.to_owned() });
     }
     let is_letter =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
