@@ -26,6 +26,10 @@ LATER_ENUMERATIONS = {
 # Values within the model's bounds that are refused all the same, in words of the model's.
 NARROWER = [
     ("CreateFunction", "functionName", "FunctionName", r".*:(\$LATEST|[a-zA-Z0-9-_]+)"),  # there is no qualifier before there is a function
+    # Layers have a set of runtimes of their own.
+    ("ListLayers", "compatibleRuntime", "CompatibleRuntime", "NoSuchValue"),
+    ("ListLayerVersions", "compatibleRuntime", "CompatibleRuntime", "NoSuchValue"),
+    ("PublishLayerVersion", "compatibleRuntimes", "CompatibleRuntimes", r"\['NoSuchValue'\]"),
 ]
 # Values are cut off when they are printed, so that an error has a bounded size.
 PRINTED_BYTES = 65_536

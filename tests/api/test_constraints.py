@@ -71,7 +71,7 @@ def wrong(client, code, shape, operation, case):
         return None if answer == (400, code, expected) else f"{case.label}\n  got  {answer}\n  want {(400, code, expected)}"
     names_it = answer[1] == code and f"at '{case.member}" in answer[2]
     if any(
-        [operation, case.member] == place and re.fullmatch(values, case.input.get(name, ""))
+        [operation, case.member] == place and re.fullmatch(values, str(case.input.get(name, "")))
         for *place, name, values in constraints.NARROWER
     ):
         names_it = False
