@@ -59,6 +59,11 @@ fn decode() {
 }
 
 #[test]
+fn policy() {
+    run("policy", MUTATIONS, rushlight_auth::fuzz_policy);
+}
+
+#[test]
 fn sigv4() {
     run("sigv4", MUTATIONS, rushlight_auth::fuzz_verify);
 }

@@ -140,7 +140,10 @@ impl Named {
             (Some("arn"), Some("iam"), Some(""), Some(account), Some("root")) if is_account(account) => {
                 Some(Self::Account(account.into()))
             }
-            (Some("arn"), Some("iam" | "sts"), Some(""), Some(_), Some(name)) if name.contains('/') => {
+            // Amazon CloudFront's origin access identities are users of no account.
+            (Some("arn"), Some("iam" | "sts"), Some(""), Some(account), Some(name))
+                if (is_account(account) || account == "cloudfront") && name.contains('/') =>
+            {
                 Some(Self::Arn(value.into()))
             }
             (Some(_), None, ..) if ["AIDA", "AROA"].iter().any(|prefix| value.starts_with(prefix)) => {
