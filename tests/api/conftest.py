@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 
+import conformance
 import golden as golden_files
 import leftovers
 import packages
@@ -24,6 +25,15 @@ def pytest_addoption(parser):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("root") and not ROOT:
         pytest.skip("needs root")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """A test also fails when an answer that it got is not as the service model has it."""
+    result = yield
+    findings = conformance.take_findings()
+    assert not findings, "answers that are not as the model has them:\n" + "\n".join(dict.fromkeys(findings))
+    return result
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ import uuid
 import boto3
 import botocore.config
 
+import conformance
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("RUSHLIGHT_BINARY", REPOSITORY / "target/debug/rushlight"))
 TOOLS = REPOSITORY / "target/tools"
@@ -120,10 +122,10 @@ class Server:
         return profile["aws_access_key_id"], profile["aws_secret_access_key"]
 
     def client(self, service="lambda", *, region=REGION, credentials=None, validate=True, timeout=60):
-        """A boto3 client that neither tries again nor hides anything."""
+        """A boto3 client that neither tries again nor hides anything; what it is answered is held against the model."""
         key, secret = credentials or self.credentials
         session = boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
-        return session.client(
+        client = session.client(
             service,
             endpoint_url=self.endpoint,
             config=botocore.config.Config(
@@ -134,6 +136,8 @@ class Server:
                 max_pool_connections=100,
             ),
         )
+        conformance.watch(client)
+        return client
 
     def aws_environment(self, region=REGION):
         key, secret = self.credentials
