@@ -52,7 +52,11 @@ pub(crate) async fn create(
     context: &RequestContext,
     input: CreateCapacityProviderRequest,
 ) -> Result<CreateCapacityProviderResponse> {
-    let id = named(&context.scope, &input.capacity_provider_name)?;
+    // What is not there yet cannot be missing: AWS lists no such error for this operation.
+    let id = named(&context.scope, &input.capacity_provider_name).map_err(|refusal| match refusal {
+        Error::ResourceNotFound(text) => Error::InvalidParameter(text),
+        other => other,
+    })?;
     if id.name.chars().count() > NAME {
         let constraint = format!("Member must have length less than or equal to {NAME}");
         return Err(Error::invalid(Error::constraint(&id.name, "capacityProviderName", &constraint)));
