@@ -28,6 +28,7 @@ WITHOUT_TYPE = [
     ("ResourceNotFoundException", "The Lambda code signing configuration "),
     ("InvalidParameterValueException", "Specified ReservedConcurrentExecutions for function decreases account's"),
     ("InvalidParameterValueException", " ReservedConcurrentExecutions  "),
+    ("InvalidParameterValueException", "$LATEST is not supported for an alias pointing to more than"),
     ("InvalidParameterValueException", "Specified ConcurrentExecutions for function "),
     ("InvalidParameterValueException", "Requested Provisioned Concurrency should not be greater than "),
 ]
