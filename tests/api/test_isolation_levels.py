@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -97,13 +98,14 @@ def test_files_of_another_function(level):
     assert payload(invoke(deploy, name, {"do": "attempt", "code": code})) == {"done": "([], True)"}
 
 
-def test_nothing_is_left_after_a_stop(level):
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_after_the_end(level, ending):
     instance, deploy = level
     name = deploy(Timeout=30)
-    # Plain processes are found by their session; one that leaves it is only held by a sandbox.
-    invoke(deploy, name, {"do": "spawn", "seconds": 600, "session": "none" not in instance.flags})
+    # A session of its own, so that no signal to the function's reaches it.
+    invoke(deploy, name, {"do": "spawn", "seconds": 600})
     children = leftovers.children_of(instance.process.pid)
-    assert instance.stop() == 0
+    assert instance.stop(ending) == (0 if ending == signal.SIGTERM else -ending)
     wait_until(lambda: not leftovers.alive(children), timeout=10, what="that all processes end")
     instance.start()
     deploy.client = instance.client()

@@ -344,13 +344,20 @@ pub fn error(outcome: &Outcome) -> (String, String) {
     (text("errorType"), text("errorMessage"))
 }
 
+/// The package's own small program, which becomes the jailer.
+const JAILER: &str = env!("CARGO_BIN_EXE_rushlight-environment-jailer");
+
+fn process_backend(directory: &Path) -> ProcessBackend {
+    ProcessBackend::start_with(directory, Some(Path::new(JAILER))).unwrap()
+}
+
 /// The backends of this machine, by name.
 pub async fn backends(directory: &Path) -> Vec<(&'static str, Arc<dyn Backend>)> {
     let mut backends: Vec<(_, Arc<dyn Backend>)> =
-        vec![("process", Arc::new(ProcessBackend::start(directory).unwrap()))];
+        vec![("process", Arc::new(process_backend(directory)))];
     if rustix::process::geteuid().is_root() {
         let options = Options {
-            helper: Some(env!("CARGO_BIN_EXE_rushlight-environment-jailer").into()),
+            helper: Some(JAILER.into()),
             ..Options::new(directory, Isolation::Sandbox)
         };
         backends.push(("linux", Arc::new(LinuxBackend::start(options).await.unwrap())));
@@ -381,7 +388,7 @@ pub async fn in_reach<F: Future<Output = ()>>(
     scenario: impl Fn(Subject, Isolation) -> F,
 ) {
     let data = tempfile::tempdir().unwrap();
-    let backend = Arc::new(ProcessBackend::start(data.path()).unwrap());
+    let backend = Arc::new(process_backend(data.path()));
     let Some(function) = function() else { return };
     scenario(start(function, backend, tempfile::tempdir().unwrap()).await, Isolation::None).await;
 }
