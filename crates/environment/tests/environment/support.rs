@@ -353,13 +353,9 @@ fn process_backend(directory: &Path) -> ProcessBackend {
 
 /// The backends of this machine, by name.
 pub async fn backends(directory: &Path) -> Vec<(&'static str, Arc<dyn Backend>)> {
-    let mut backends: Vec<(_, Arc<dyn Backend>)> =
-        vec![("process", Arc::new(process_backend(directory)))];
+    let mut backends: Vec<(_, Arc<dyn Backend>)> = vec![("process", Arc::new(process_backend(directory)))];
     if rustix::process::geteuid().is_root() {
-        let options = Options {
-            helper: Some(JAILER.into()),
-            ..Options::new(directory, Isolation::Sandbox)
-        };
+        let options = Options { helper: Some(JAILER.into()), ..Options::new(directory, Isolation::Sandbox) };
         backends.push(("linux", Arc::new(LinuxBackend::start(options).await.unwrap())));
     } else {
         eprintln!("SKIPPED on the Linux backend: this needs root");
