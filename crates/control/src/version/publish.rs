@@ -59,10 +59,12 @@ impl Draft {
         Ok(Self { version, row, _alone: alone })
     }
 
-    /// The head with this version in it, and the version's configuration.
+    /// The head with this version in it, and the version's configuration. Publication is a change of `$LATEST` too, as
+    /// its revision id tells.
     pub(crate) fn name_in(&self, mut head: FunctionHead) -> (FunctionHead, FunctionConfiguration) {
         let number = head.last_version + 1;
         head.last_version = number;
+        head.latest.revision_id = Uuid::new_v4().to_string();
         head.versions.insert(number, self.version.clone());
         (head, self.row.at_present(number, &self.version))
     }

@@ -80,6 +80,20 @@ async fn what_has_not_changed_is_not_published_again() {
 }
 
 #[tokio::test]
+async fn publication_renews_the_revision_of_latest_and_an_alias_does_not() {
+    let world = World::new().await;
+    let before = world.created("f").await;
+    publish(&world, "f").await.unwrap();
+    let after = world.configuration("f").await.unwrap();
+    assert_ne!(after.revision_id, before.revision_id);
+    assert_eq!(after.last_modified, before.last_modified);
+    // What has not changed is not published, so that nothing changes.
+    publish(&world, "f").await.unwrap();
+    alias(&world, "live", "1").await.unwrap();
+    assert_eq!(world.configuration("f").await.unwrap().revision_id, after.revision_id);
+}
+
+#[tokio::test]
 async fn numbers_are_never_given_twice() {
     let world = World::new().await;
     world.created("f").await;
