@@ -21,9 +21,16 @@ pub(crate) struct Functions {
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     head: Arc<FunctionHead>,
-    version: Version,
-    /// Of a published version.
-    row: Option<Arc<PublishedConfiguration>>,
+    content: Content,
+}
+
+/// Where code and configuration are.
+#[derive(Debug, Clone)]
+enum Content {
+    /// In the head.
+    Latest,
+    /// In a row of its own.
+    Published { number: u64, row: Arc<PublishedConfiguration> },
 }
 
 impl Target {
@@ -32,36 +39,25 @@ impl Target {
     }
 
     pub(crate) fn version(&self) -> Version {
-        self.version
+        match self.content {
+            Content::Latest => Version::Latest,
+            Content::Published { number, .. } => Version::Published(number),
+        }
     }
 
     pub(crate) fn identity(&self) -> Identity<'_> {
-        let incarnation = &self.head.incarnation;
-        match self.version {
-            Version::Latest => Identity { incarnation, generation: self.head.serving().generation },
-            Version::Published(_) => Identity { incarnation, generation: 0 },
-        }
+        let generation = match self.content {
+            Content::Latest => self.head.serving().generation,
+            Content::Published { .. } => 0,
+        };
+        Identity { incarnation: &self.head.incarnation, generation }
     }
 
     /// What an environment is made from.
     pub(crate) fn configuration(&self) -> FunctionConfiguration {
-        let published = match self.version {
-            Version::Latest => None,
-            Version::Published(number) => self
-                .row
-                .as_ref()
-                .zip(self.head.versions.get(&number))
-                .map(|(row, version)| row.at_present(number, version)),
-        };
-        published.unwrap_or_else(|| self.head.serving().clone())
-    }
-
-    fn state(&self) -> &State {
-        match self.version {
-            Version::Latest => &self.head.serving().state,
-            Version::Published(number) => {
-                self.head.versions.get(&number).map_or(&self.head.latest.state, |version| &version.state)
-            }
+        match &self.content {
+            Content::Latest => self.head.serving().clone(),
+            Content::Published { number, row } => row.numbered(*number),
         }
     }
 }
@@ -73,32 +69,38 @@ impl Functions {
         let key = function::head_key(&scope.account, &scope.region, name);
         let head = self.heads.get(&key).await?.ok_or_else(|| not_found(reference))?.value;
         let version = route(&head, reference.qualifier.as_ref()).ok_or_else(|| not_found(reference))?;
-        let target = self.target(&head, version).await?.ok_or_else(|| not_found(reference))?;
-        match target.state() {
-            State::Active => Ok(target),
-            other => Err(Error::NotActive { state: other.as_str() }),
+        match state(&head, version).ok_or_else(|| not_found(reference))? {
+            State::Active => {}
+            other => return Err(Error::NotActive { state: other.as_str() }),
         }
+        self.target(&head, version).await?.ok_or_else(|| not_found(reference))
     }
-}
 
-impl Functions {
-    /// A version of a function, if it exists.
+    /// A version of a function, if the head names it.
     pub(crate) async fn target(
         &self,
         head: &Arc<FunctionHead>,
         version: Version,
     ) -> Result<Option<Target>, Error> {
         let FunctionId { scope, name } = &head.id;
-        let row = match version {
-            Version::Latest => None,
+        let content = match version {
+            Version::Latest => Content::Latest,
             Version::Published(number) => {
                 let Some(published) = head.versions.get(&number) else { return Ok(None) };
                 let key = version::row_key(&scope.account, &scope.region, name, &published.row);
-                let Some(row) = self.versions.get(&key).await? else { return Ok(None) };
-                Some(row.value)
+                let lost = || Error::Code(format!("the configuration of version {number} of {name} is gone"));
+                Content::Published { number, row: self.versions.get(&key).await?.ok_or_else(lost)?.value }
             }
         };
-        Ok(Some(Target { head: Arc::clone(head), version, row }))
+        Ok(Some(Target { head: Arc::clone(head), content }))
+    }
+}
+
+/// The state of what serves a version, if there is such a version.
+fn state(head: &FunctionHead, version: Version) -> Option<&State> {
+    match version {
+        Version::Latest => Some(&head.serving().state),
+        Version::Published(number) => head.versions.get(&number).map(|version| &version.state),
     }
 }
 

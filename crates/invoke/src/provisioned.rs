@@ -19,7 +19,6 @@ use rushlight_model::clock::{Clock, Moment};
 use rushlight_model::concurrency::Provision;
 use rushlight_model::version::Version;
 use rushlight_store::table::function::head_key;
-use tokio::sync::Semaphore;
 
 use crate::assignment::assign_ready;
 use crate::generation::{Generation, PooledEnvironment};
@@ -132,11 +131,10 @@ impl Inner {
     }
 
     async fn start_provisioned(&self, generation: &Arc<Generation>) {
-        let turns: &Semaphore = &self.turns;
-        let turn = turns.acquire().await;
-        let started = match turn {
+        // The turn is held until the environment is there. There are none any more when the server is ending.
+        let turn = self.turns.acquire().await;
+        let started = match &turn {
             Ok(_) => self.start(generation, Initialization::ProvisionedConcurrency).await.ok(),
-            // The server is ending.
             Err(_) => None,
         };
         let pooled = started.map(|environment| generation.pooled(&environment));

@@ -90,18 +90,27 @@ pub struct PublishedConfiguration {
 }
 
 impl PublishedConfiguration {
-    /// The configuration of the version with this number, of which the head says this.
+    /// Code and configuration of the version with this number, as they run. Revision id and state are those of `$LATEST`
+    /// when it was published.
     #[must_use]
-    pub fn at_present(&self, number: u64, version: &PublishedVersion) -> FunctionConfiguration {
+    pub fn numbered(&self, number: u64) -> FunctionConfiguration {
         let description = self.description.as_ref().unwrap_or(&self.configuration.description);
         FunctionConfiguration {
             version: Version::Published(number),
             description: description.clone(),
+            ..self.configuration.clone()
+        }
+    }
+
+    /// The version with this number as it is now, of which the head says this.
+    #[must_use]
+    pub fn at_present(&self, number: u64, version: &PublishedVersion) -> FunctionConfiguration {
+        FunctionConfiguration {
             revision_id: version.revision_id.clone(),
             state: version.state.clone(),
             last_update: (!matches!(version.state, State::Pending(_) | State::Failed(_)))
                 .then_some(LastUpdate::Successful),
-            ..self.configuration.clone()
+            ..self.numbered(number)
         }
     }
 
