@@ -15,16 +15,17 @@ use rushlight_api::lambda::types::{
 use rushlight_model::arn::{FunctionReference, Qualifier};
 use rushlight_model::event_invoke_config::{Destination, DestinationError, EventInvokeConfig};
 use rushlight_model::function::FunctionHead;
-use rushlight_store::table::Entry;
 
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::function::name;
+use crate::function::{existing, name};
 use crate::page::Page;
 
 /// The most configs on one page, whatever is asked for.
 const PAGE: usize = 50;
+/// What is said of a function, version or alias that is not there.
+const MISSING: &str = "The function doesn't exist.";
 
 /// Sets everything: what is not given is not set any more.
 pub(crate) async fn put(
@@ -39,7 +40,7 @@ pub(crate) async fn put(
     )?;
     let reference = reference(context, &input.function_name, input.qualifier.as_deref())?;
     let key = control.key(&reference.function);
-    existing(control.functions.get(&key).await?.as_ref(), &reference)?;
+    existing(control.functions.get(&key).await?.as_ref(), &reference, MISSING)?;
     settings.check_destinations(control, &reference).await?;
     let nothing = EventInvokeConfig {
         maximum_retry_attempts: None,
@@ -52,7 +53,7 @@ pub(crate) async fn put(
     control
         .functions
         .update(&key, |present| {
-            Ok::<_, Error>(with(existing(present, &reference)?, &reference, config.clone()))
+            Ok::<_, Error>(with(existing(present, &reference, MISSING)?, &reference, config.clone()))
         })
         .await?;
     report(context, &reference, "event_invoke_config.put");
@@ -73,13 +74,13 @@ pub(crate) async fn update(
     let reference = reference(context, &input.function_name, input.qualifier.as_deref())?;
     let key = control.key(&reference.function);
     let entry = control.functions.get(&key).await?;
-    configured(existing(entry.as_ref(), &reference)?, &reference)?;
+    configured(existing(entry.as_ref(), &reference, MISSING)?, &reference)?;
     settings.check_destinations(control, &reference).await?;
     let now = control.clock.now();
     let entry = control
         .functions
         .update(&key, |present| {
-            let head = existing(present, &reference)?;
+            let head = existing(present, &reference, MISSING)?;
             let before = configured(head, &reference)?.clone();
             let config = settings.apply(EventInvokeConfig { last_modified: now, ..before });
             Ok::<_, Error>(with(head, &reference, config))
@@ -107,7 +108,7 @@ pub(crate) async fn list(
 ) -> Result<ListFunctionEventInvokeConfigsResponse> {
     let reference = name::latest(&context.scope, &input.function_name)?;
     let entry = control.functions.get(&control.key(&reference.function)).await?;
-    let head = existing(entry.as_ref(), &reference)?;
+    let head = existing(entry.as_ref(), &reference, MISSING)?;
     let list = format!("event invoke configs of {}", head.incarnation);
     let page = Page::read(&context.scope, &list, input.marker.as_deref(), input.max_items, PAGE)?;
     let after = page.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -136,7 +137,7 @@ pub(crate) async fn delete(
             let head = &*present.ok_or_else(|| not_configured(&reference))?.value;
             configured(head, &reference)?;
             let mut head = head.clone();
-            head.event_invoke_configs.remove(&key_of(&reference));
+            head.event_invoke_configs.remove(&reference.qualifier_or_latest().to_string());
             Ok::<_, Error>(head)
         })
         .await?;
@@ -257,23 +258,10 @@ fn reference(context: &RequestContext, name: &str, qualifier: Option<&str>) -> R
     Ok(FunctionReference { qualifier, ..reference })
 }
 
-fn key_of(reference: &FunctionReference) -> String {
-    reference.qualifier.as_ref().unwrap_or(&Qualifier::Latest).to_string()
-}
-
-/// The head, if there is what the request names.
-fn existing<'a>(
-    present: Option<&'a Entry<FunctionHead>>,
-    reference: &FunctionReference,
-) -> Result<&'a FunctionHead> {
-    present
-        .map(|entry| &*entry.value)
-        .filter(|head| head.version(reference.qualifier.as_ref()).is_some())
-        .ok_or_else(|| Error::ResourceNotFound("The function doesn't exist.".into()))
-}
-
 fn configured<'a>(head: &'a FunctionHead, reference: &FunctionReference) -> Result<&'a EventInvokeConfig> {
-    head.event_invoke_configs.get(&key_of(reference)).ok_or_else(|| not_configured(reference))
+    head.event_invoke_configs
+        .get(&reference.qualifier_or_latest().to_string())
+        .ok_or_else(|| not_configured(reference))
 }
 
 fn not_configured(reference: &FunctionReference) -> Error {
@@ -282,7 +270,7 @@ fn not_configured(reference: &FunctionReference) -> Error {
 
 fn with(head: &FunctionHead, reference: &FunctionReference, config: EventInvokeConfig) -> FunctionHead {
     let mut head = head.clone();
-    head.event_invoke_configs.insert(key_of(reference), config);
+    head.event_invoke_configs.insert(reference.qualifier_or_latest().to_string(), config);
     head
 }
 

@@ -21,7 +21,7 @@ use crate::Control;
 use crate::concurrency::unclaimed;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::function::{found, managed_instances, name};
+use crate::function::{check_exists, found, managed_instances, name};
 use crate::page::Page;
 
 /// The most configurations on one page, whatever is asked for.
@@ -134,17 +134,6 @@ fn reference(
         Some(Qualifier::Version(_) | Qualifier::Alias(_)) => Ok(reference),
         None | Some(Qualifier::Latest) => Err(Error::invalid(latest)),
     }
-}
-
-fn check_exists(head: &FunctionHead, reference: &FunctionReference) -> Result<()> {
-    if head.version(reference.qualifier.as_ref()).is_some() {
-        return Ok(());
-    }
-    let arn = reference.arn();
-    Err(match reference.qualifier {
-        Some(Qualifier::Alias(_)) => Error::ResourceNotFound(format!("Cannot find alias arn: {arn}")),
-        _ => Error::FunctionNotFound { arn },
-    })
 }
 
 /// Refuses what does not exist, and a version that is provisioned by two names.

@@ -124,8 +124,7 @@ fn draw() -> f64 {
 }
 
 fn not_found(reference: &FunctionReference) -> Error {
-    let qualifier = reference.qualifier.as_ref().unwrap_or(&Qualifier::Latest);
-    Error::NotFound { arn: reference.function.qualified_arn(qualifier) }
+    Error::NotFound { arn: reference.function.qualified_arn(reference.qualifier_or_latest()) }
 }
 
 /// Tells one set of code and configuration of a version from another, over deletions and re-creations too.

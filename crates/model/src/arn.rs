@@ -148,6 +148,12 @@ impl FunctionReference {
         Ok(Self { function, qualifier })
     }
 
+    /// The qualifier, which is `$LATEST` where the caller gave none.
+    #[must_use]
+    pub fn qualifier_or_latest(&self) -> &Qualifier {
+        self.qualifier.as_ref().unwrap_or(&Qualifier::Latest)
+    }
+
     /// The ARN as the caller addressed the function: with the qualifier if there was one.
     #[must_use]
     pub fn arn(&self) -> String {

@@ -61,7 +61,7 @@ pub struct FunctionHead {
     /// URLs by qualifier: `$LATEST` for the function itself, or the name of an alias.
     #[serde(default)]
     pub urls: BTreeMap<String, FunctionUrl>,
-    /// Resource-based policies by version number or alias name; that of the function itself under the empty one.
+    /// Resource-based policies by qualifier: `$LATEST` for the function itself, a number, or the name of an alias.
     #[serde(default)]
     pub policies: BTreeMap<String, ResourcePolicy>,
 }

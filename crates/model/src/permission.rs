@@ -25,11 +25,7 @@ impl FunctionHead {
     /// The resource-based policy of what a qualifier names.
     #[must_use]
     pub fn policy(&self, qualifier: Option<&Qualifier>) -> Option<&ResourcePolicy> {
-        match qualifier {
-            None | Some(Qualifier::Latest) => self.policies.get(""),
-            Some(Qualifier::Alias(name)) => self.policies.get(name),
-            Some(Qualifier::Version(number)) => self.policies.get(&number.to_string()),
-        }
+        self.policies.get(&qualifier.unwrap_or(&Qualifier::Latest).to_string())
     }
 
     /// The revision of what a qualifier names: of `$LATEST`, of the version or of the alias.

@@ -31,7 +31,7 @@ pub(crate) mod view;
 use std::sync::Arc;
 
 use rushlight_api::lambda::types;
-use rushlight_model::arn::FunctionReference;
+use rushlight_model::arn::{FunctionReference, Qualifier};
 use rushlight_model::function::{Architecture, FunctionHead};
 use rushlight_store::table::Entry;
 
@@ -49,6 +49,32 @@ impl Control {
 /// The head within an update of it, or AWS' words for a function that is not there.
 pub(crate) fn found<'a>(present: Option<&'a Entry<FunctionHead>>, arn: &str) -> Result<&'a FunctionHead> {
     present.map(|entry| &*entry.value).ok_or_else(|| Error::FunctionNotFound { arn: arn.to_owned() })
+}
+
+/// The head, if there is what the reference names; `missing` is what is said if there is not.
+pub(crate) fn existing<'a>(
+    present: Option<&'a Entry<FunctionHead>>,
+    reference: &FunctionReference,
+    missing: &str,
+) -> Result<&'a FunctionHead> {
+    present
+        .map(|entry| &*entry.value)
+        .filter(|head| head.version(reference.qualifier.as_ref()).is_some())
+        .ok_or_else(|| Error::ResourceNotFound(missing.to_owned()))
+}
+
+/// Refuses a version or alias that the function does not have.
+pub(crate) fn check_exists(head: &FunctionHead, reference: &FunctionReference) -> Result<()> {
+    if head.version(reference.qualifier.as_ref()).is_some() {
+        return Ok(());
+    }
+    match &reference.qualifier {
+        // `$` is let through where a qualifier is read, but no alias has it.
+        Some(Qualifier::Alias(name)) if !name.contains('$') => {
+            Err(Error::ResourceNotFound(format!("Cannot find alias arn: {}", reference.arn())))
+        }
+        _ => Err(Error::FunctionNotFound { arn: reference.arn() }),
+    }
 }
 
 /// The architecture that a request names, if it names one.

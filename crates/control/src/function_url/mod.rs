@@ -27,11 +27,13 @@ use self::view::View;
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::function::name;
+use crate::function::{existing, name};
 use crate::page::Page;
 
 /// The most URLs on one page, whatever is asked for.
 const PAGE: usize = 50;
+/// What is said of a function or alias that is not there.
+const MISSING: &str = "Function does not exist";
 
 pub(crate) async fn create(
     control: &Control,
@@ -52,13 +54,16 @@ pub(crate) async fn create(
         created: now,
         last_modified: now,
     };
-    let target = UrlTarget { function: reference.function.clone(), qualifier: key_of(&reference) };
+    let target = UrlTarget {
+        function: reference.function.clone(),
+        qualifier: reference.qualifier_or_latest().to_string(),
+    };
     control.index_url(&url.id, target).await?;
     let named = control
         .functions
         .update(&key, |present| {
             let mut head = without_url(present, &reference)?.clone();
-            head.urls.insert(key_of(&reference), url.clone());
+            head.urls.insert(reference.qualifier_or_latest().to_string(), url.clone());
             Ok::<_, Error>(head)
         })
         .await;
@@ -90,7 +95,7 @@ pub(crate) async fn list(
 ) -> Result<ListFunctionUrlConfigsResponse> {
     let reference = name::latest(&context.scope, &input.function_name)?;
     let entry = control.functions.get(&control.key(&reference.function)).await?;
-    let head = existing(entry.as_ref(), &reference)?;
+    let head = existing(entry.as_ref(), &reference, MISSING)?;
     let list = format!("function URLs of {}", head.incarnation);
     let page = Page::read(&context.scope, &list, input.marker.as_deref(), input.max_items, PAGE)?;
     let after = page.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -116,7 +121,7 @@ pub(crate) async fn update(
     let entry = control
         .functions
         .update(&control.key(&reference.function), |present| {
-            let head = existing(present, &reference)?;
+            let head = existing(present, &reference, MISSING)?;
             let before = url_of(head, &reference)?.clone();
             let url = FunctionUrl {
                 auth_type: input.auth_type.as_ref().map_or(before.auth_type, auth_type),
@@ -129,7 +134,7 @@ pub(crate) async fn update(
                 ..before
             };
             let mut head = head.clone();
-            head.urls.insert(key_of(&reference), url);
+            head.urls.insert(reference.qualifier_or_latest().to_string(), url);
             Ok::<_, Error>(head)
         })
         .await?;
@@ -151,7 +156,7 @@ pub(crate) async fn delete(
             let head = &*present.ok_or_else(no_url)?.value;
             id.clone_from(&url_of(head, &reference)?.id);
             let mut head = head.clone();
-            head.urls.remove(&key_of(&reference));
+            head.urls.remove(&reference.qualifier_or_latest().to_string());
             Ok::<_, Error>(head)
         })
         .await?;
@@ -164,29 +169,13 @@ fn report(context: &RequestContext, reference: &FunctionReference, event: &'stat
     tracing::info!(function = %reference.arn(), request = %context.request_id, "{event}");
 }
 
-/// By what the head has the URL.
-fn key_of(reference: &FunctionReference) -> String {
-    reference.qualifier.as_ref().unwrap_or(&Qualifier::Latest).to_string()
-}
-
-/// The head, if there is what the request names.
-fn existing<'a>(
-    present: Option<&'a Entry<FunctionHead>>,
-    reference: &FunctionReference,
-) -> Result<&'a FunctionHead> {
-    present
-        .map(|entry| &*entry.value)
-        .filter(|head| head.version(reference.qualifier.as_ref()).is_some())
-        .ok_or_else(|| Error::ResourceNotFound("Function does not exist".into()))
-}
-
 /// The head, if what the request names can be given a URL.
 fn without_url<'a>(
     present: Option<&'a Entry<FunctionHead>>,
     reference: &FunctionReference,
 ) -> Result<&'a FunctionHead> {
-    let head = existing(present, reference)?;
-    if head.urls.contains_key(&key_of(reference)) {
+    let head = existing(present, reference, MISSING)?;
+    if head.urls.contains_key(&reference.qualifier_or_latest().to_string()) {
         return Err(Error::Conflict(format!(
             "Failed to create function url config for [functionArn = {}]. Error message:  FunctionUrlConfig exists for \
              this Lambda function",
@@ -201,7 +190,7 @@ fn without_url<'a>(
 }
 
 fn url_of<'a>(head: &'a FunctionHead, reference: &FunctionReference) -> Result<&'a FunctionUrl> {
-    head.urls.get(&key_of(reference)).ok_or_else(no_url)
+    head.urls.get(&reference.qualifier_or_latest().to_string()).ok_or_else(no_url)
 }
 
 fn no_url() -> Error {

@@ -24,14 +24,6 @@ use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 
-/// Under which key of the head the policy of what a qualifier names is kept.
-fn place(qualifier: Option<&Qualifier>) -> String {
-    match qualifier {
-        None | Some(Qualifier::Latest) => String::new(),
-        Some(qualifier) => qualifier.to_string(),
-    }
-}
-
 /// `$LATEST` has no policy of its own.
 fn check_qualifier(qualifier: Option<&Qualifier>) -> Result<()> {
     match qualifier {
@@ -39,20 +31,6 @@ fn check_qualifier(qualifier: Option<&Qualifier>) -> Result<()> {
             Err(Error::invalid("We currently do not support adding policies for $LATEST."))
         }
         _ => Ok(()),
-    }
-}
-
-/// Refuses a version or alias that the function does not have.
-fn check_exists(head: &FunctionHead, reference: &FunctionReference) -> Result<()> {
-    if head.version(reference.qualifier.as_ref()).is_some() {
-        return Ok(());
-    }
-    match &reference.qualifier {
-        // `$` is let through where a qualifier is read, but no alias has it.
-        Some(Qualifier::Alias(name)) if !name.contains('$') => {
-            Err(Error::ResourceNotFound(format!("Cannot find alias arn: {}", reference.arn())))
-        }
-        _ => Err(Error::FunctionNotFound { arn: reference.arn() }),
     }
 }
 
@@ -69,12 +47,12 @@ fn check_revision(head: &FunctionHead, reference: &FunctionReference, seen: Opti
 /// The head with this document as the policy, or with none.
 fn with_policy(head: &FunctionHead, reference: &FunctionReference, document: Option<String>) -> FunctionHead {
     let mut head = head.clone();
-    let qualifier = reference.qualifier.as_ref();
+    let place = reference.qualifier_or_latest().to_string();
     match document {
-        Some(document) => head.policies.insert(place(qualifier), ResourcePolicy { document }),
-        None => head.policies.remove(&place(qualifier)),
+        Some(document) => head.policies.insert(place, ResourcePolicy { document }),
+        None => head.policies.remove(&place),
     };
-    head.set_revision_id(qualifier, Uuid::new_v4().to_string());
+    head.set_revision_id(reference.qualifier.as_ref(), Uuid::new_v4().to_string());
     head
 }
 

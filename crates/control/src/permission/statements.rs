@@ -7,13 +7,11 @@ use rushlight_model::arn::FunctionReference;
 use rushlight_model::function::FunctionHead;
 
 use super::document::{Document, check};
-use super::{
-    check_exists, check_qualifier, check_revision, no_policy, nothing_there, report, statement, with_policy,
-};
+use super::{check_qualifier, check_revision, no_policy, nothing_there, report, statement, with_policy};
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::function::found;
+use crate::function::{check_exists, found};
 
 pub(crate) async fn add(
     control: &Control,

@@ -7,11 +7,11 @@ use rushlight_api::lambda::types::{
 use rushlight_model::arn::{FunctionReference, Scope};
 
 use super::document::check;
-use super::{check_exists, check_qualifier, check_revision, no_policy, nothing_there, report, with_policy};
+use super::{check_qualifier, check_revision, no_policy, nothing_there, report, with_policy};
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::function::found;
+use crate::function::{check_exists, found};
 
 pub(crate) async fn put(
     control: &Control,
