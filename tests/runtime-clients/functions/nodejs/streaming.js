@@ -114,11 +114,13 @@ exports.properties = stream(async (event, response, context) => {
   response.end();
 });
 exports.uncaught = stream(async (event, response) => {
-  response.write("x");
-  setTimeout(() => {
-    throw new Error("from a timer");
-  }, 10);
-  await later(200);
+  // Only what has left the process by then is sure to arrive.
+  response.write("x", "utf8", () => {
+    setTimeout(() => {
+      throw new Error("from a timer");
+    }, 10);
+  });
+  await later(60000);
   response.end();
 });
 exports.waitsNot = stream(async (event, response, context) => {
