@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import pathlib
@@ -141,6 +142,39 @@ def client(server):
 def unchecked(server):
     """A client that sends what it is told without checking it first."""
     return server.client(validate=False)
+
+
+@pytest.fixture(scope="session")
+def at_isolation(serve, directories, deployer, unprivileged):
+    """Runs a server at a level of isolation, as root or as another user, and yields it with a deployer for it."""
+
+    @contextlib.contextmanager
+    def run(level, *, unprivileged_user=False):
+        directory, options = directories(), {}
+        if unprivileged_user:
+            # With a directory of its own, and the binary where that user may read it.
+            os.chown(directory, unprivileged, -1)
+            binary = directory / "rushlight"
+            shutil.copy(rushlight.BINARY, binary)
+            binary.chmod(0o755)
+            options = {"user": unprivileged, "binary": binary, "environment": {"HOME": str(directory)}}
+        instance = serve("--isolation", level, directory=directory, **options)
+        deploy = deployer(instance)
+        yield instance, deploy
+        if not instance.running():
+            return
+        deploy.remove()
+        assert "panicked" not in instance.log.read_text(errors="replace"), instance.log_tail(100)
+        assert instance.stop() == 0
+
+    return run
+
+
+@pytest.fixture
+def recorded(server):
+    """A client as `unchecked`, and what keeps the last answer that it got."""
+    client = server.client(validate=False)
+    return client, golden_files.Recorder(client)
 
 
 @pytest.fixture(scope="session")

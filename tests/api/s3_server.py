@@ -1,7 +1,6 @@
 """S3 for the tests: moto's server, which is a real one, and one that misbehaves as it is told."""
 
 import contextlib
-import datetime
 import http.server
 import pathlib
 import socket

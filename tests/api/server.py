@@ -13,6 +13,7 @@ import uuid
 
 import boto3
 import botocore.config
+import botocore.exceptions
 
 import conformance
 
@@ -190,6 +191,22 @@ def wait_until(condition, timeout=30, interval=0.05, what="the condition"):
 
 def unique(prefix):
     return f"{prefix}-{uuid.uuid4().hex[:10]}"
+
+
+def arn(name, qualifier=None):
+    """Of a function."""
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" + (f":{qualifier}" if qualifier else "")
+
+
+def refused(call, code, message, **arguments):
+    """Makes a call that must be refused with this code and message, and returns the answer."""
+    try:
+        call(**arguments)
+    except botocore.exceptions.ClientError as refusal:
+        error = refusal.response["Error"]
+        assert (error["Code"], error["Message"]) == (code, message)
+        return refusal.response
+    raise AssertionError(f"not refused, which should be {code}: {message}")
 
 
 def runtimes():

@@ -3,7 +3,6 @@
 import botocore.exceptions
 import pytest
 
-from golden import Recorder
 from server import ACCOUNT, REGION, unique, wait_until
 
 VPC = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
@@ -38,12 +37,6 @@ def wait_gone(client, name):
             return True
 
     wait_until(gone, what=f"that {name} is gone")
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client(validate=False)
-    return client, Recorder(client)
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ UNKNOWN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:code-signing-config:csc-0123456789
 
 
 @pytest.fixture
-def recorded(server):
-    client = server.client()
-    return client, Recorder(client)
-
-
-@pytest.fixture
 def make(server):
     """Makes configurations, and removes them and what has them again."""
     client = server.client()

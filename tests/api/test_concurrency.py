@@ -9,21 +9,9 @@ import pytest
 
 import packages
 from golden import Recorder
-from server import ACCOUNT, REGION, unique, wait_until
+from server import arn, refused, unique, wait_until
 
 PAUSE = "import os, time\nstarted = os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\ndef handler(event, context):\n    time.sleep(event.get('seconds', 0))\n    return [started, os.environ['AWS_LAMBDA_LOG_STREAM_NAME']]\n"
-
-
-def arn(name, qualifier=None):
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" + (f":{qualifier}" if qualifier else "")
-
-
-def refused(call, code, message, **arguments):
-    with pytest.raises(botocore.exceptions.ClientError) as raised:
-        call(**arguments)
-    error = raised.value.response
-    assert (error["Error"]["Code"], error["Error"]["Message"]) == (code, message)
-    return error
 
 
 INVALID, NOT_FOUND, CONFLICT = "InvalidParameterValueException", "ResourceNotFoundException", "ResourceConflictException"

@@ -7,24 +7,13 @@ import botocore.exceptions
 import pytest
 
 import packages
-from golden import Recorder
-from server import ACCOUNT, REGION, unique
+from server import ACCOUNT, REGION, arn, unique
 
 PACKAGE = packages.python("def handler(event, context): return 1\n")
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
 BUCKET = "arn:aws:s3:::bucket"
-
-
-def arn(end):
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{end}"
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client(validate=False)
-    return client, Recorder(client)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import botocore.exceptions
 import pytest
 
 import packages
-from golden import Recorder
 from server import ACCOUNT, REGION, unique, wait_until
 
 CODE = packages.python("def handler(event, context): return 1\n")
@@ -136,12 +135,6 @@ UPDATES = {
     "rabbitmq": dict(SourceAccessConfigurations=ACCESS),
     "documentdb": dict(DocumentDBEventSourceConfig={"FullDocument": "Default"}),
 }
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client()
-    return client, Recorder(client)
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,9 @@ import pytest
 
 import packages
 from golden import Recorder
-from server import ACCOUNT, REGION, ROLE, unique, wait_until
+from server import ACCOUNT, REGION, ROLE, arn, unique
 
 SMALL = packages.python("def handler(event, context): pass\n")
-
-
-def arn(name):
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
 
 @pytest.fixture(scope="module")

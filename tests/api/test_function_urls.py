@@ -6,8 +6,7 @@ import botocore.exceptions
 import pytest
 
 import packages
-from golden import Recorder
-from server import ACCOUNT, REGION, unique
+from server import ACCOUNT, REGION, arn, unique
 
 PACKAGE = packages.python("def handler(event, context): return 1\n")
 CORS = {
@@ -18,16 +17,6 @@ CORS = {
     "ExposeHeaders": ["date"],
     "MaxAge": 86400,
 }
-
-
-def arn(end):
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{end}"
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client(validate=False)
-    return client, Recorder(client)
 
 
 @pytest.fixture

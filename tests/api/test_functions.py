@@ -12,13 +12,9 @@ import pytest
 
 import packages
 from golden import Recorder
-from server import ACCOUNT, REGION, ROLE, unique, wait_until
+from server import ACCOUNT, REGION, ROLE, arn, unique
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-
-
-def arn(name):
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
 
 def placeholders(name, runtime):
@@ -40,12 +36,6 @@ EVERYTHING = dict(
     PackageType="Zip",
     Tags={"team": "light", "empty": ""},
 )
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client()
-    return client, Recorder(client)
 
 
 @pytest.mark.parametrize("kind", ["minimal", "everything"])

@@ -4,18 +4,11 @@ import botocore.exceptions
 import pytest
 
 import packages
-from golden import Recorder
 from server import ROLE, unique, wait_until
 
 URI = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app:latest"
 DIGEST = "0123456789abcdef" * 4
 CONFIG = {"EntryPoint": ["/bin/app"], "Command": ["serve", "--all"], "WorkingDirectory": "/srv"}
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client()
-    return client, Recorder(client)
 
 
 @pytest.fixture

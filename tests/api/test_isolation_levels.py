@@ -1,38 +1,23 @@
 """The same server at each level of isolation: functions run, fail, time out and leave nothing behind at all of them."""
 
 import json
-import os
-import shutil
 import signal
 
 import pytest
 
 import leftovers
 import packages
-from server import BINARY, wait_until
+from server import wait_until
 
 
 @pytest.fixture(scope="module", params=["none", "rootless", "rootless as root"])
-def level(request, serve, directories, deployer, unprivileged, tmp_path_factory):
+def level(request, at_isolation, unprivileged):
     """A server at this level, and a deployer for it."""
-    directory, options = directories(), {}
     if request.param == "rootless as root" and unprivileged is None:
         pytest.skip("needs root")
-    if request.param == "rootless" and unprivileged is not None:
-        # Another user than root, with a directory of its own, and the binary where that user may read it.
-        os.chown(directory, unprivileged, -1)
-        binary = directory / "rushlight"
-        shutil.copy(BINARY, binary)
-        binary.chmod(0o755)
-        options = {"user": unprivileged, "binary": binary, "environment": {"HOME": str(directory)}}
-    instance = serve("--isolation", request.param.split(" ")[0], directory=directory, **options)
-    deploy = deployer(instance)
-    yield instance, deploy
-    if not instance.running():
-        return
-    deploy.remove()
-    assert "panicked" not in instance.log.read_text(errors="replace"), instance.log_tail(100)
-    assert instance.stop() == 0
+    other = request.param == "rootless" and unprivileged is not None
+    with at_isolation(request.param.split(" ")[0], unprivileged_user=other) as running:
+        yield running
 
 
 def payload(answer):

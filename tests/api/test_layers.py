@@ -11,7 +11,6 @@ import botocore.exceptions
 import pytest
 
 import packages
-from golden import Recorder
 from server import ACCOUNT, REGION, ROLE, unique, wait_until
 
 STRANGER = "999999999999"
@@ -37,12 +36,6 @@ def error(call, **arguments):
 
 WITH_TYPE = ["Type", "message"]
 NOT_FOUND_BODY = ["Message", "Type"]
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client()
-    return client, Recorder(client)
 
 
 @pytest.fixture

@@ -8,29 +8,17 @@ import pytest
 
 import packages
 from conftest import ISOLATION
-from server import BINARY, unique, wait_until
+from server import unique, wait_until
 
 
 @pytest.fixture(scope="module", params=[ISOLATION, "rootless as another user", "none"])
-def level(request, serve, directories, deployer, unprivileged):
+def level(request, at_isolation, unprivileged):
     """A server at this level, and a deployer for it."""
-    directory, options = directories(), {}
-    if request.param == "rootless as another user":
-        if unprivileged is None:
-            pytest.skip("needs root")
-        os.chown(directory, unprivileged, -1)
-        binary = directory / "rushlight"
-        shutil.copy(BINARY, binary)
-        binary.chmod(0o755)
-        options = {"user": unprivileged, "binary": binary, "environment": {"HOME": str(directory)}}
-    instance = serve("--isolation", request.param.split(" ")[0], directory=directory, **options)
-    deploy = deployer(instance)
-    yield instance, deploy
-    if not instance.running():
-        return
-    deploy.remove()
-    assert "panicked" not in instance.log.read_text(errors="replace"), instance.log_tail(100)
-    assert instance.stop() == 0
+    other = request.param == "rootless as another user"
+    if other and unprivileged is None:
+        pytest.skip("needs root")
+    with at_isolation(request.param.split(" ")[0], unprivileged_user=other) as running:
+        yield running
 
 
 def publish(client, files, name=None):

@@ -6,7 +6,6 @@ import botocore.exceptions
 import pytest
 
 import packages
-from golden import Recorder
 from server import ACCOUNT, REGION, ROLE, unique, wait_until
 from test_capacity_providers import make  # noqa: F401
 
@@ -31,12 +30,6 @@ def arn_of(provider):
 def on(provider, **settings):
     arn = provider if provider.startswith("arn:") else arn_of(provider)
     return {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": arn} | settings}
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client(validate=False)
-    return client, Recorder(client)
 
 
 def wait_state(client, name, qualifier, wanted):

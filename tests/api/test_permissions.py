@@ -6,23 +6,11 @@ import botocore.exceptions
 import pytest
 
 from golden import Recorder
-from server import ACCOUNT, REGION, unique
+from server import ACCOUNT, REGION, arn, refused, unique
 
 OTHER = "111122223333"
 STALE = "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id"
 OLD = "00000000-0000-0000-0000-000000000000"
-
-
-def arn(name, qualifier=None):
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" + (f":{qualifier}" if qualifier else "")
-
-
-def refused(call, code, message, **arguments):
-    with pytest.raises(botocore.exceptions.ClientError) as raised:
-        call(**arguments)
-    error = raised.value.response["Error"]
-    assert (error["Code"], error["Message"]) == (code, message)
-    return raised.value.response
 
 
 @pytest.fixture

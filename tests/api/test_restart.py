@@ -1,9 +1,7 @@
 """What a server keeps, and what it leaves behind, when it stops or is killed."""
 
 import json
-import os
 import random
-import signal
 import stat
 import subprocess
 import threading

@@ -4,18 +4,11 @@ import botocore.exceptions
 import pytest
 
 import packages
-from golden import Recorder
 from server import unique
 
 # Not the version of a runtime that is on this machine: AWS' own.
 PINNED = "arn:aws:lambda:us-east-1::runtime:8eeff65f6809a3ce81507fe733fe09b835899b99481ba22fd75b5a7338290ec1"
 PACKAGE = packages.python("def handler(event, context): return 1\n")
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client(validate=False)
-    return client, Recorder(client)
 
 
 def test_modes_of_versions(recorded, golden, deploy):

@@ -4,18 +4,11 @@ import botocore.exceptions
 import pytest
 
 import packages
-from golden import Recorder
 from server import ACCOUNT, REGION, unique
 
 
 def arn(kind, name):
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:{kind}:{name}"
-
-
-@pytest.fixture
-def recorded(server):
-    client = server.client(validate=False)
-    return client, Recorder(client)
 
 
 @pytest.fixture(scope="module")

@@ -3,32 +3,19 @@
 import collections
 import json
 
-import botocore.exceptions
 import pytest
 
 import packages
 from golden import Recorder
-from server import ACCOUNT, REGION, unique
+from server import ACCOUNT, arn, refused, unique
 
 TELL = "import os\ndef handler(event, context):\n    return ['{}', os.environ['AWS_LAMBDA_FUNCTION_VERSION'], context.function_version, context.invoked_function_arn]\n"
-
-
-def arn(name, qualifier=None):
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" + (f":{qualifier}" if qualifier else "")
 
 
 def told(answer):
     payload = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, payload
     return payload
-
-
-def refused(call, code, message, **arguments):
-    with pytest.raises(botocore.exceptions.ClientError) as raised:
-        call(**arguments)
-    error = raised.value.response["Error"]
-    assert (error["Code"], error["Message"]) == (code, message)
-    return raised.value.response
 
 
 @pytest.fixture
