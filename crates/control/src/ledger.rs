@@ -13,6 +13,7 @@
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rushlight_model::arn::Scope;
@@ -36,8 +37,10 @@ mod tests;
 /// How many rows are read at a time at start.
 const PAGE: usize = 500;
 
-/// How often rows are counted anew before a request is refused for want of room, when others write all the time.
+/// How often rows are counted anew before a request is refused for want of room, when others write at the time.
 const RECOUNTS: u32 = 100;
+/// How long it takes at most, usually, from a row being written to its promise being given back.
+const RECOUNT_AFTER: Duration = Duration::from_millis(1);
 
 /// Sums of one account in one region.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -167,16 +170,19 @@ impl Ledger {
     pub(crate) async fn reserve(self: &Arc<Self>, scope: &Scope, bytes: u64) -> Result<Reservation> {
         for attempt in 1.. {
             self.refresh().await?;
-            let mut state = self.state.lock();
-            let usage = state.usage.get(scope).copied().unwrap_or_default();
-            if bytes == 0 || usage.code_bytes + usage.promised_bytes + bytes <= self.code_storage_bytes {
-                state.change_usage(scope, |usage| usage.promised_bytes += bytes);
-                break;
+            {
+                let mut state = self.state.lock();
+                let usage = state.usage.get(scope).copied().unwrap_or_default();
+                if bytes == 0 || usage.code_bytes + usage.promised_bytes + bytes <= self.code_storage_bytes {
+                    state.change_usage(scope, |usage| usage.promised_bytes += bytes);
+                    break;
+                }
+                // What was promised and written may be counted twice for a moment: not a reason to refuse.
+                if usage.code_bytes + bytes > self.code_storage_bytes || attempt == RECOUNTS {
+                    return Err(Error::CodeStorageExceeded);
+                }
             }
-            // Of promises that were kept some may be counted twice for now: not a reason to refuse.
-            if state.returning.is_empty() || attempt == RECOUNTS {
-                return Err(Error::CodeStorageExceeded);
-            }
+            tokio::time::sleep(RECOUNT_AFTER).await;
         }
         Ok(Reservation { ledger: self.clone(), scope: scope.clone(), bytes })
     }
