@@ -60,8 +60,8 @@ pub(crate) fn run(mode: Mode) -> Result<()> {
 }
 
 fn untested(services: &[ServiceOperations], status: &Status, evidence: &Evidence) -> Vec<String> {
-    let all = services.iter().flat_map(|service| &service.operations);
-    all.filter(|name| status.is_built(name) && evidence.of(name).is_none()).cloned().collect()
+    let all = services.iter().flat_map(|service| service.operations.iter().map(|name| service.key(name)));
+    all.filter(|key| status.is_built(key) && evidence.of(key).is_none()).collect()
 }
 
 fn first_difference<'t>(current: &str, wanted: &'t str) -> &'t str {
@@ -73,19 +73,20 @@ fn document(services: &[ServiceOperations], status: &Status, evidence: &Evidence
     let mut text = String::from(INTRODUCTION);
     writeln!(text, "\n| service | operations | built | answer 501 |\n|---|---|---|---|")?;
     for service in services {
-        let built = service.operations.iter().filter(|name| status.is_built(name)).count();
+        let built = service.operations.iter().filter(|name| status.is_built(&service.key(name))).count();
         let all = service.operations.len();
         writeln!(text, "| {} | {all} | {built} | {} |", service.title, all - built)?;
     }
     for service in services {
         writeln!(text, "\n## {}\n", service.title)?;
         if service.is_partial {
-            writeln!(text, "What functions' logs need; other operations of the service are unknown here.\n")?;
+            writeln!(text, "A part of the service; its other operations are unknown here.\n")?;
         }
         writeln!(text, "| operation | status | tests | whole answers | in |\n|---|---|---|---|---|")?;
         for name in &service.operations {
-            let standing = if status.is_built(name) { "built" } else { "501" };
-            let (tests, golden, files) = evidence.of(name).map_or_else(Default::default, |found| {
+            let key = service.key(name);
+            let standing = if status.is_built(&key) { "built" } else { "501" };
+            let (tests, golden, files) = evidence.of(&key).map_or_else(Default::default, |found| {
                 (found.tests.to_string(), shown(found.golden), listed(&found.files))
             });
             writeln!(text, "| {name} | {standing} | {tests} | {golden} | {files} |")?;
@@ -158,7 +159,7 @@ mod tests {
         assert!(text.contains("| CreateAlias | built | 1 | 1 | test_alias 1 |"), "{text}");
         assert!(text.contains("| ListAliases | 501 |  |  |  |"), "{text}");
         assert!(text.ends_with("501\n\n- Invoke with Y\n"), "{text}");
-        assert_eq!(untested(&services, &status, &evidence), ["Invoke"]);
+        assert_eq!(untested(&services, &status, &evidence), ["lambda.Invoke"]);
     }
 
     #[test]

@@ -94,12 +94,22 @@ pub(crate) struct Pattern {
     /// Every non-empty string of ASCII letters, digits, `-` and `_` matches: saves the common case the
     /// regular expression.
     words_match: bool,
+    /// How the service itself refuses a string that does not match, if it does so in its own words
+    /// rather than by naming the constraint.
+    remark: Option<&'static str>,
     compiled: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
     pub(crate) const fn new(printed: &'static str, expression: &'static str) -> Self {
-        Self { printed, expression, refused_prefix: None, words_match: false, compiled: OnceLock::new() }
+        Self {
+            printed,
+            expression,
+            refused_prefix: None,
+            words_match: false,
+            remark: None,
+            compiled: OnceLock::new(),
+        }
     }
 
     pub(crate) const fn words_match(mut self) -> Self {
@@ -109,6 +119,11 @@ impl Pattern {
 
     pub(crate) const fn refusing_prefix(mut self, prefix: &'static str) -> Self {
         self.refused_prefix = Some(prefix);
+        self
+    }
+
+    pub(crate) const fn remarked(mut self, remark: &'static str) -> Self {
+        self.remark = Some(remark);
         self
     }
 
@@ -162,14 +177,24 @@ impl StringRule {
     /// The texts of what a string breaks, length first.
     pub(crate) fn broken(&self, text: &str) -> impl Iterator<Item = String> {
         let length = self.length.broken(length_of(text));
-        let pattern = self.pattern.as_ref().filter(|pattern| !pattern.matches(text)).map(Pattern::text);
+        let pattern = self.mismatched(text).filter(|pattern| pattern.remark.is_none()).map(Pattern::text);
         let values = self.values.as_ref().filter(|set| !set.values.contains(&text)).map(ValueSet::text);
         length.into_iter().chain(pattern).chain(values)
     }
 
+    /// What the service itself says of a string that does not match its pattern, once nothing else is
+    /// wrong.
+    pub(crate) fn remark(&self, text: &str) -> Option<&'static str> {
+        self.mismatched(text)?.remark
+    }
+
     /// Whether a string satisfies everything.
     pub(crate) fn accepts(&self, text: &str) -> bool {
-        self.broken(text).next().is_none()
+        self.broken(text).next().is_none() && self.remark(text).is_none()
+    }
+
+    fn mismatched(&self, text: &str) -> Option<&Pattern> {
+        self.pattern.as_ref().filter(|pattern| !pattern.matches(text))
     }
 
     /// The texts of all constraints, as within the constraint of a list or map.
@@ -230,6 +255,15 @@ mod tests {
     #[test]
     fn lengths_count_characters() {
         assert_eq!(length_of("äö"), 2);
+    }
+
+    #[test]
+    fn what_the_service_says_itself_is_no_constraint() {
+        let pattern = Some(Pattern::new("p", "[a-z]+").remarked("It must be letters."));
+        let rule = StringRule { pattern, ..StringRule::ANY };
+        assert_eq!(rule.broken("1").count(), 0);
+        assert_eq!((rule.remark("1"), rule.accepts("1")), (Some("It must be letters."), false));
+        assert_eq!((rule.remark("a"), rule.accepts("a")), (None, true));
     }
 
     #[test]

@@ -165,6 +165,12 @@ impl Error {
             .with_message_key(MessageKey::Upper)
     }
 
+    /// 400 `InvalidAction`: a service of the Query protocol has no operation of this name.
+    pub fn invalid_action(action: &str, version: &str) -> Self {
+        let message = format!("Could not find operation {action} for version {version}");
+        Self::front_end("InvalidAction", StatusCode::BAD_REQUEST, Some(message))
+    }
+
     /// 501 `NotImplementedException`: AWS has the operation, Rushlight does not offer it (yet).
     pub fn not_implemented(operation: &str) -> Self {
         let message = format!("Rushlight does not offer the operation {operation}.");

@@ -3,13 +3,15 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 
+use crate::protocol::query::parse_form;
 use crate::query::Query;
-use crate::{lambda, logs};
+use crate::{iam, lambda, logs, sts};
 
 /// Decodes arbitrary bytes as requests of every service; must neither panic nor hang.
 ///
 /// The first line is `METHOD TARGET`, the second a header value used wherever a header is read, the rest
-/// the body. For `TARGET` lines that start with no slash the line is an `X-Amz-Target`.
+/// the body. For `TARGET` lines that start with no slash the line is an `X-Amz-Target`, or the `Action` of the
+/// form that is the body.
 pub fn fuzz_decode(data: &[u8]) {
     let mut lines = data.splitn(3, |&byte| byte == b'\n');
     let request_line = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
@@ -19,6 +21,8 @@ pub fn fuzz_decode(data: &[u8]) {
     if !target.starts_with('/') {
         if let Some(operation) = logs::Operation::from_target(target) {
             let _ = logs::decode::check(operation, body);
+        } else if let Ok(form) = parse_form(&body) {
+            fuzz_form(target, &form);
         }
         return;
     }
@@ -39,5 +43,14 @@ pub fn fuzz_decode(data: &[u8]) {
             let _ = lambda::decode::check(operation, &resolution.labels, &query, &headers, body);
         }
         None => drop(lambda::routes::unresolved(path)),
+    }
+}
+
+fn fuzz_form(action: &str, form: &Query<'_>) {
+    if let Ok(operation) = iam::Operation::from_action(action) {
+        let _ = iam::decode::check(operation, form);
+    }
+    if let Ok(operation) = sts::Operation::from_action(action) {
+        let _ = sts::decode::check(operation, form);
     }
 }

@@ -19,6 +19,7 @@ pub mod protocol;
 mod query;
 mod redacted;
 mod timestamp;
+mod xml;
 
 #[doc(hidden)]
 pub use fuzz::fuzz_decode;

@@ -65,6 +65,12 @@ macro_rules! open_enum {
                 out.string(self.as_str());
             }
         }
+
+        impl $crate::xml::EncodeXml for $name {
+            fn encode(&self, out: &mut $crate::xml::XmlWriter) {
+                out.text(self.as_str());
+            }
+        }
     };
 }
 

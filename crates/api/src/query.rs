@@ -1,4 +1,4 @@
-//! The query string of a request.
+//! The query string of a request, or a form.
 
 use std::borrow::Cow;
 
@@ -31,6 +31,11 @@ impl<'a> Query<'a> {
     /// Every value of a key, in order.
     pub fn all<'s>(&'s self, key: &str) -> impl Iterator<Item = &'s str> {
         self.pairs.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_ref())
+    }
+
+    /// Every pair, in order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
 
     /// The first value of a key as the decoder takes it.

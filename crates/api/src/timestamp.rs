@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A point in time, in whole milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// JSON bodies carry it as seconds with a fraction, query strings as ISO 8601 in UTC.
+/// JSON bodies carry it as seconds with a fraction, XML bodies and query strings as ISO 8601 in UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     milliseconds: i64,
@@ -30,6 +30,15 @@ impl Timestamp {
     /// Milliseconds since the epoch.
     pub const fn milliseconds(self) -> i64 {
         self.milliseconds
+    }
+
+    /// `2026-11-17T12:00:00Z`: whole seconds in UTC, the form of XML bodies.
+    pub fn iso8601(self) -> impl fmt::Display {
+        let seconds = self.milliseconds.div_euclid(1000);
+        let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
+        let second = seconds.rem_euclid(86_400);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        fmt::from_fn(move |f| write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
     }
 
     /// Parses `2026-11-17T12:00:00[.fraction](Z|±hh:mm)`.
@@ -107,6 +116,21 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// The date of the Gregorian calendar that is a number of days after 1970-01-01.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // March is the first month, so that the leap day is the last of the year.
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year, month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +154,21 @@ mod tests {
         {
             assert_eq!(parse(wrong), Err(ParseTimestampError), "{wrong}");
         }
+    }
+
+    #[test]
+    fn prints_iso8601() {
+        let print = |milliseconds| Timestamp::from_milliseconds(milliseconds).iso8601().to_string();
+        assert_eq!(print(1_700_000_000_999), "2023-11-14T22:13:20Z");
+        assert_eq!(print(951_782_400_000), "2000-02-29T00:00:00Z");
+        assert_eq!(print(951_868_799_000), "2000-02-29T23:59:59Z");
+        assert_eq!(print(-1), "1969-12-31T23:59:59Z");
+        for day in -200_000..200_000 {
+            let midnight = Timestamp::from_milliseconds(day * 86_400_000);
+            assert_eq!(Timestamp::parse_iso8601(&midnight.iso8601().to_string()), Ok(midnight));
+        }
+        // Whatever it prints, it does not overflow.
+        let _ = (print(i64::MIN), print(i64::MAX));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rushlight_api::lambda::{self, routes::resolve};
-use rushlight_api::{Error, Query, logs};
+use rushlight_api::protocol::query::parse_form;
+use rushlight_api::{Error, Query, iam, logs, sts};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -177,6 +178,80 @@ fn logs_input(request: &Request) -> String {
     }
 }
 
+/// The input of a request to IAM, printed.
+fn iam_input(request: &Request) -> String {
+    let form = parse_form(request.body.as_bytes()).expect("a form");
+    let operation =
+        iam::Operation::from_action(form.get("Action").expect("an action")).expect("an operation");
+    assert_eq!(operation.name(), request.operation);
+    macro_rules! by_operation {
+        ($($operation:ident $decode:ident,)*) => {
+            match operation {
+                $(iam::Operation::$operation => print(iam::decode::$decode(&form)),)*
+            }
+        };
+    }
+    by_operation! {
+        AttachRolePolicy attach_role_policy_request,
+        AttachUserPolicy attach_user_policy_request,
+        CreateAccessKey create_access_key_request,
+        CreatePolicy create_policy_request,
+        CreatePolicyVersion create_policy_version_request,
+        CreateRole create_role_request,
+        CreateUser create_user_request,
+        DeleteAccessKey delete_access_key_request,
+        DeletePolicy delete_policy_request,
+        DeletePolicyVersion delete_policy_version_request,
+        DeleteRole delete_role_request,
+        DeleteRolePermissionsBoundary delete_role_permissions_boundary_request,
+        DeleteRolePolicy delete_role_policy_request,
+        DeleteUser delete_user_request,
+        DeleteUserPermissionsBoundary delete_user_permissions_boundary_request,
+        DeleteUserPolicy delete_user_policy_request,
+        DetachRolePolicy detach_role_policy_request,
+        DetachUserPolicy detach_user_policy_request,
+        GetPolicy get_policy_request,
+        GetPolicyVersion get_policy_version_request,
+        GetRole get_role_request,
+        GetRolePolicy get_role_policy_request,
+        GetUser get_user_request,
+        GetUserPolicy get_user_policy_request,
+        ListAccessKeys list_access_keys_request,
+        ListAttachedRolePolicies list_attached_role_policies_request,
+        ListAttachedUserPolicies list_attached_user_policies_request,
+        ListInstanceProfilesForRole list_instance_profiles_for_role_request,
+        ListPolicies list_policies_request,
+        ListPolicyVersions list_policy_versions_request,
+        ListRolePolicies list_role_policies_request,
+        ListRoleTags list_role_tags_request,
+        ListRoles list_roles_request,
+        ListUserPolicies list_user_policies_request,
+        ListUserTags list_user_tags_request,
+        ListUsers list_users_request,
+        PutRolePermissionsBoundary put_role_permissions_boundary_request,
+        PutRolePolicy put_role_policy_request,
+        PutUserPermissionsBoundary put_user_permissions_boundary_request,
+        PutUserPolicy put_user_policy_request,
+        SetDefaultPolicyVersion set_default_policy_version_request,
+        TagRole tag_role_request,
+        TagUser tag_user_request,
+        UntagRole untag_role_request,
+        UntagUser untag_user_request,
+        UpdateAccessKey update_access_key_request,
+        UpdateAssumeRolePolicy update_assume_role_policy_request,
+        UpdateRole update_role_request,
+    }
+}
+
+/// The input of a request to STS, printed.
+fn sts_input(request: &Request) -> String {
+    let form = parse_form(request.body.as_bytes()).expect("a form");
+    match sts::Operation::from_action(form.get("Action").expect("an action")).expect("an operation") {
+        sts::Operation::AssumeRole => print(sts::decode::assume_role_request(&form)),
+        sts::Operation::GetCallerIdentity => print(sts::decode::get_caller_identity_request(&form)),
+    }
+}
+
 /// Nothing that the client sent was overlooked or taken for an unknown value.
 fn assert_complete(request: &Request, printed: &str) {
     assert!(!printed.contains("None"), "{}: {printed}", request.operation);
@@ -198,5 +273,23 @@ fn every_member_of_every_logs_operation_arrives() {
     assert_eq!(requests.len(), logs::Operation::ALL.len());
     for request in requests {
         assert_complete(&request, &logs_input(&request));
+    }
+}
+
+#[test]
+fn every_member_of_every_iam_operation_arrives() {
+    let requests = requests("iam");
+    assert_eq!(requests.len(), iam::Operation::ALL.len());
+    for request in requests {
+        assert_complete(&request, &iam_input(&request));
+    }
+}
+
+#[test]
+fn every_member_of_every_sts_operation_arrives() {
+    let requests = requests("sts");
+    assert_eq!(requests.len(), sts::Operation::ALL.len());
+    for request in requests {
+        assert_complete(&request, &sts_input(&request));
     }
 }

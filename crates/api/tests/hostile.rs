@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use rushlight_api::fuzz_decode;
 use rushlight_api::lambda::Operation;
-use rushlight_api::logs;
+use rushlight_api::protocol::query::parse_form;
+use rushlight_api::{iam, logs, sts};
 
 /// Paths that reach an operation with arbitrary labels.
 fn target() -> impl Strategy<Value = String> {
@@ -75,7 +76,66 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
+/// Forms whose parameters have the names of real ones, at indices that nobody would use.
+fn form() -> impl Strategy<Value = String> {
+    let segment = prop_oneof![
+        prop::sample::select(vec![
+            "RoleName",
+            "Tags",
+            "TagKeys",
+            "PolicyArns",
+            "ProvidedContexts",
+            "Key",
+            "Value",
+            "arn",
+            "MaxItems",
+            "DurationSeconds",
+            "SetAsDefault",
+            "Status",
+            "member",
+            "1",
+            "0",
+            "4000000000",
+        ])
+        .prop_map(str::to_owned),
+        "[a-zA-Z0-9%+ -]{0,4}",
+    ];
+    let name = prop::collection::vec(segment, 0..6).prop_map(|segments| segments.join("."));
+    let value = prop_oneof![Just(String::new()), Just("true".to_owned()), "[0-9-]{1,20}", "[^&]{0,10}"];
+    let pair = (name, value).prop_map(|(name, value)| format!("{name}={value}"));
+    prop::collection::vec(pair, 0..12).prop_map(|pairs| pairs.join("&"))
+}
+
+fn check_form(body: &[u8]) {
+    let Ok(form) = parse_form(body) else { return };
+    for operation in iam::Operation::ALL {
+        let _ = iam::decode::check(operation, &form);
+    }
+    for operation in sts::Operation::ALL {
+        let _ = sts::decode::check(operation, &form);
+    }
+}
+
+#[test]
+fn forms_meant_to_exhaust_us() {
+    let deep = format!("Tags{}=x", ".member.1".repeat(500_000));
+    let wide: Vec<String> = (0..9_000_u64).map(|at| format!("Tags.member.{}.Key=k", at * 477_218)).collect();
+    let same = "Tags.member.1.Key=k&".repeat(9_000);
+    let crossed: Vec<String> = (0..9_000).map(|at| format!("{}.{at}={at}", at % 95)).collect();
+    let many = "&".repeat(1_000_000);
+    for body in [deep, wide.join("&"), same, crossed.join("&"), many] {
+        check_form(body.as_bytes());
+    }
+}
+
 proptest! {
+    #[test]
+    fn arbitrary_forms(form in form(), data in prop::collection::vec(any::<u8>(), 0..100)) {
+        check_form(form.as_bytes());
+        check_form(&data);
+        fuzz_decode(format!("TagRole\n\n{form}").as_bytes());
+    }
+
     #[test]
     fn arbitrary_bytes(data in prop::collection::vec(any::<u8>(), 0..300)) {
         fuzz_decode(&data);

@@ -13,6 +13,7 @@ from pathlib import Path
 import botocore.serialize
 import botocore.session
 from botocore.model import ServiceModel
+from botocore.utils import percent_encode_sequence
 
 OVERLAYS = Path(__file__).parents[3] / "xtask/overlay"
 
@@ -32,6 +33,7 @@ CANDIDATES = [
     arn("lambda", "function:f:$LATEST/durable-execution/n/i"), arn("lambda", "runtime/name-of-it"),
     "arn:aws:lambda:us-east-1::runtime:" + "0" * 64, arn("sqs", "q"), arn("kms", "key/k"),
     arn("signer", "/signing-profiles/p/1"), arn("elasticfilesystem", "access-point/fsap-0123456789abcdef0"),
+    "/", "v1", "123456",
 ]
 
 
@@ -80,6 +82,8 @@ def requests(service, model, operations):
         path, _, query = request["url_path"].partition("?")
         more = urllib.parse.urlencode(request["query_string"], doseq=True)
         body = request["body"]
+        if isinstance(body, dict) and service in ("iam", "sts"):
+            body = percent_encode_sequence(body)
         yield {
             "service": service,
             "operation": name,
@@ -93,7 +97,7 @@ def requests(service, model, operations):
 
 def main():
     loader = botocore.session.get_session().get_component("data_loader")
-    for service in ("lambda", "logs"):
+    for service in ("lambda", "logs", "iam", "sts"):
         overlay = tomllib.loads((OVERLAYS / f"{service}.toml").read_text())
         model = ServiceModel(loader.load_service_model(service, "service-2"), service)
         for request in requests(service, model, overlay.get("operations")):

@@ -22,7 +22,7 @@ use crate::workspace_root;
 use service::Service;
 
 /// The services that are generated, by the name of their overlay.
-const SERVICES: [&str; 2] = ["lambda", "logs"];
+const SERVICES: [&str; 4] = ["lambda", "logs", "iam", "sts"];
 
 /// What to do with the generated files.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,13 @@ pub(crate) struct ServiceOperations {
     pub(crate) operations: Vec<String>,
     /// Whether the service has more operations than are generated.
     pub(crate) is_partial: bool,
+}
+
+impl ServiceOperations {
+    /// Tells an operation from one of the same name of another service: `lambda.GetPolicy`.
+    pub(crate) fn key(&self, operation: &str) -> String {
+        format!("{}.{operation}", self.cli_name)
+    }
 }
 
 /// The operations of every service.

@@ -18,7 +18,10 @@ pub(super) struct Model {
 pub(super) struct Metadata {
     pub(super) protocol: String,
     pub(super) service_full_name: String,
+    pub(super) api_version: String,
     pub(super) target_prefix: Option<String>,
+    /// The namespace of answers in XML.
+    pub(super) xml_namespace: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -37,8 +40,12 @@ pub(super) struct Http {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Reference {
     pub(super) shape: String,
+    pub(super) location_name: Option<String>,
+    /// The element that an output in XML is in.
+    pub(super) result_wrapper: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +76,9 @@ pub(super) struct Shape {
     pub(super) fault: bool,
     #[serde(default)]
     pub(super) eventstream: bool,
+    /// Whether a list or map of the Query protocol has no element of its own around its entries.
+    #[serde(default)]
+    pub(super) flattened: bool,
     pub(super) error: Option<ErrorTraits>,
 }
 
@@ -110,6 +120,8 @@ pub(super) enum Location {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ErrorTraits {
+    /// The code on the wire, where it is not the shape's name.
+    pub(super) code: Option<String>,
     pub(super) http_status_code: Option<u16>,
 }
 

@@ -29,6 +29,12 @@ pub(super) fn path(name: &str) -> String {
     characters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(characters).collect()
 }
 
+/// A shape's name as that of a type: `statusType` → `StatusType`.
+pub(super) fn capitalised(name: &str) -> String {
+    let mut characters = name.chars();
+    characters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(characters).collect()
+}
+
 /// A value of an enumeration as a variant: `TRIM_HORIZON` → `TrimHorizon`, `python3.12` → `Python3_12`.
 pub(super) fn variant(value: &str) -> String {
     let mut variant = String::new();
@@ -42,9 +48,7 @@ pub(super) fn variant(value: &str) -> String {
         }
         let is_shouting = part.len() > 1 && !part.chars().any(|character| character.is_ascii_lowercase());
         let part = if is_shouting { part.to_ascii_lowercase() } else { part.to_owned() };
-        let mut characters = part.chars();
-        variant.extend(characters.next().map(|first| first.to_ascii_uppercase()));
-        variant.extend(characters);
+        variant.push_str(&capitalised(&part));
     }
     variant
 }

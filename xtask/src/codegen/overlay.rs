@@ -43,6 +43,10 @@ pub(super) struct Overlay {
     /// Patterns that accept every word of letters, digits, `-` and `_`.
     #[serde(default)]
     pub(super) words_match: Vec<String>,
+    /// What the service itself says of values that do not match a pattern, where it does not name the
+    /// constraint.
+    #[serde(default)]
+    pub(super) remarks: BTreeMap<String, String>,
     /// Patterns that the `regex` crate cannot express as they are.
     #[serde(default)]
     pub(super) patterns: BTreeMap<String, PatternOverlay>,

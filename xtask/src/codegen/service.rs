@@ -16,6 +16,7 @@ use super::source::{BOTOCORE_VERSION, Wheel};
 pub(super) enum Protocol {
     RestJson,
     AwsJson,
+    Query,
 }
 
 /// A service and everything that its files are generated from.
@@ -24,8 +25,12 @@ pub(super) struct Service {
     pub(super) protocol: Protocol,
     /// The service's name for people.
     pub(super) title: String,
+    /// The version of the API.
+    pub(super) version: String,
     /// The prefix of `X-Amz-Target`.
     pub(super) target_prefix: String,
+    /// The namespace of answers in XML.
+    pub(super) xml_namespace: String,
     /// The operations in the order of their names.
     pub(super) operations: BTreeMap<String, Operation>,
     /// The comment at the head of each file.
@@ -56,6 +61,7 @@ impl Service {
         let protocol = match model.metadata.protocol.as_str() {
             "rest-json" => Protocol::RestJson,
             "json" => Protocol::AwsJson,
+            "query" => Protocol::Query,
             other => bail!("the protocol {other} has no generator yet"),
         };
         let wanted =
@@ -67,7 +73,9 @@ impl Service {
         let mut service = Self {
             protocol,
             title: model.metadata.service_full_name,
+            version: model.metadata.api_version,
             target_prefix: model.metadata.target_prefix.unwrap_or_default(),
+            xml_namespace: model.metadata.xml_namespace.unwrap_or_default(),
             operations,
             header,
             inputs: BTreeSet::new(),
@@ -79,6 +87,10 @@ impl Service {
         service.relax()?;
         service.reach()?;
         service.rename_inputs_and_outputs()?;
+        service.capitalise();
+        if protocol == Protocol::Query {
+            service.refuse_unread_forms()?;
+        }
         Ok(service)
     }
 
@@ -270,6 +282,42 @@ impl Service {
                     ensure!(reference.shape == wanted, "the input of {name} is {}", reference.shape);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Gives structures and enumerations whose names start in lower case the names of Rust types.
+    fn capitalise(&mut self) {
+        let is_type = |name: &&String| {
+            let shape = self.shapes.get(*name);
+            shape.is_some_and(|shape| shape.kind == Kind::Structure || shape.is_enumeration())
+        };
+        let lower =
+            self.reached().filter(is_type).filter(|name| name.starts_with(|c: char| c.is_lowercase()));
+        let renamed: Vec<_> = lower.map(|name| (name.clone(), names::capitalised(name))).collect();
+        for (name, capitalised) in renamed {
+            self.renamed.entry(name).or_insert(capitalised);
+        }
+    }
+
+    /// Refuses what the Query protocol can spell and no generated service has needed yet.
+    fn refuse_unread_forms(&self) -> Result<()> {
+        for name in self.reached() {
+            let shape = self.shape(name)?;
+            ensure!(shape.kind != Kind::Map, "the map {name} has no Query form yet");
+            ensure!(!shape.flattened, "the flattened list {name} has no Query form yet");
+            let entry_name = shape.member.as_ref().and_then(|entry| entry.location_name.as_ref());
+            ensure!(entry_name.is_none(), "the entries of {name} have a name without a Query form yet");
+            // A form tells a list by this name.
+            ensure!(shape.members.get("member").is_none(), "{name} looks like a list");
+        }
+        for (name, operation) in &self.operations {
+            let wrapper = operation.output.as_ref().map(|output| output.result_wrapper.as_deref());
+            let usual = format!("{name}Result");
+            ensure!(
+                wrapper.is_none_or(|wrapper| wrapper == Some(&usual)),
+                "the result of {name} is not {usual}"
+            );
         }
         Ok(())
     }

@@ -12,10 +12,12 @@ use crate::codegen::ServiceOperations;
 
 /// How boto3 and the AWS CLI call operations, and what was found of that in tests.
 pub(super) struct Evidence {
-    /// `create_alias` → `CreateAlias`.
-    methods: BTreeMap<String, String>,
-    /// (`lambda`, `create-alias`) → `CreateAlias`.
+    /// `create_alias` → `lambda`, `lambda.CreateAlias`: the services that have the method, and the keys of
+    /// their operations.
+    methods: BTreeMap<String, Vec<(String, String)>>,
+    /// (`lambda`, `create-alias`) → `lambda.CreateAlias`.
     commands: BTreeMap<(String, String), String>,
+    /// By the keys of the operations.
     found: BTreeMap<String, Found>,
 }
 
@@ -32,13 +34,13 @@ pub(super) struct Found {
 
 impl Evidence {
     pub(super) fn new(services: &[ServiceOperations]) -> Self {
-        let mut methods = BTreeMap::new();
+        let mut methods: BTreeMap<String, Vec<_>> = BTreeMap::new();
         let mut commands = BTreeMap::new();
         for service in services {
             for name in &service.operations {
                 let method = xform_name(name, "_");
-                commands.insert((service.cli_name.clone(), method.replace('_', "-")), name.clone());
-                methods.insert(method, name.clone());
+                commands.insert((service.cli_name.clone(), method.replace('_', "-")), service.key(name));
+                methods.entry(method).or_default().push((service.cli_name.clone(), service.key(name)));
             }
         }
         Self { methods, commands, found: BTreeMap::new() }
@@ -59,9 +61,9 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// What there is of an operation, if anything.
-    pub(super) fn of(&self, operation: &str) -> Option<&Found> {
-        self.found.get(operation)
+    /// What there is of the operation of a key, if anything.
+    pub(super) fn of(&self, key: &str) -> Option<&Found> {
+        self.found.get(key)
     }
 
     /// Counts what the tests of a file call, be it by what else the file or `conftest.py` defines.
@@ -91,7 +93,7 @@ impl Evidence {
             let before = |distance: usize| index.checked_sub(distance).map(|at| &tokens[at]);
             let after = tokens.get(index + 1);
             let operation = match (token, before(1), before(2)) {
-                (Token::Word(word), Some(Token::Symbol('.')), _) => self.methods.get(word),
+                (Token::Word(word), Some(Token::Symbol('.')), object) => self.method(word, object),
                 (Token::Text(command), Some(Token::Symbol(',')), Some(Token::Text(service)))
                     if self.commands.contains_key(&(service.clone(), command.clone())) =>
                 {
@@ -103,13 +105,22 @@ impl Evidence {
                             [',', ')', ']', '}', ':'].map(|s| after.is(s)).contains(&true)
                         }) =>
                 {
-                    self.methods.get(text)
+                    self.method(text, None)
                 }
                 _ => None,
             };
             called.extend(operation.cloned());
         }
         called
+    }
+
+    /// The operation of a method. If several services have it, the client that it is called on tells by its
+    /// name, and any other name is that of a client of the first.
+    fn method(&self, name: &str, object: Option<&Token>) -> Option<&String> {
+        let operations = self.methods.get(name)?;
+        let named =
+            |(service, _): &&(String, String)| matches!(object, Some(Token::Word(word)) if word == service);
+        operations.iter().find(named).or_else(|| operations.first()).map(|(_, key)| key)
     }
 }
 
@@ -204,14 +215,14 @@ fn xform_name(name: &str, separator: &str) -> String {
 mod tests {
     use super::*;
 
-    fn evidence(operations: &[&str]) -> Evidence {
-        Evidence::new(&[ServiceOperations {
-            title: "Lambda".to_owned(),
-            cli_name: "lambda".to_owned(),
-            trait_name: "LambdaService".to_owned(),
+    fn service(cli_name: &str, operations: &[&str]) -> ServiceOperations {
+        ServiceOperations {
+            title: String::new(),
+            cli_name: cli_name.to_owned(),
+            trait_name: String::new(),
             operations: operations.iter().map(|name| (*name).to_owned()).collect(),
             is_partial: false,
-        }])
+        }
     }
 
     const FIXTURES: &str = "class Deployer:\n    def __call__(self):\n        self.make()\n\n    def make(self):\n        \
@@ -219,9 +230,11 @@ mod tests {
                             @fixture\ndef deploy():\n    deployer = Deployer()\n    yield deployer\n    deployer.remove()\n";
 
     fn counted(text: &str) -> Vec<(String, usize, usize)> {
-        let mut evidence = evidence(&["CreateAlias", "DeleteAlias", "Invoke", "ListAliases"]);
+        let services = [service("lambda", &["CreateAlias", "DeleteAlias", "Invoke", "ListAliases"])];
+        let mut evidence = Evidence::new(&services);
         evidence.scan("test_x", text, &statements(FIXTURES));
-        evidence.found.into_iter().map(|(name, found)| (name, found.tests, found.golden)).collect()
+        let short = |key: &str| key.trim_start_matches("lambda.").to_owned();
+        evidence.found.into_iter().map(|(key, found)| (short(&key), found.tests, found.golden)).collect()
     }
 
     #[test]
@@ -249,6 +262,17 @@ mod tests {
         let expected =
             [("CreateAlias", 1, 0), ("DeleteAlias", 1, 0), ("Invoke", 1, 0), ("ListAliases", 2, 0)];
         assert_eq!(counted(text), expected.map(|(name, tests, golden)| (name.to_owned(), tests, golden)));
+    }
+
+    #[test]
+    fn the_client_tells_whose_method_is_called() {
+        let mut evidence =
+            Evidence::new(&[service("lambda", &["GetPolicy"]), service("iam", &["GetPolicy"])]);
+        let text = "def test_a(client, iam):\n    client.get_policy()\n\ndef test_b(iam):\n    iam.get_policy()\n    \
+                    iam.get_policy()\n\ndef test_c(server):\n    server.aws('iam', 'get-policy')\n";
+        evidence.scan("test_x", text, &[]);
+        let tests = |key| evidence.of(key).map(|found| found.tests);
+        assert_eq!((tests("lambda.GetPolicy"), tests("iam.GetPolicy")), (Some(1), Some(2)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::codegen::{ServiceOperations, method_name};
 
 /// See the [module](self).
 pub(super) struct Status {
+    /// By their keys.
     built: BTreeSet<String>,
     /// What is said to be missing of operations that are built otherwise.
     pub(super) parts: Vec<String>,
@@ -25,7 +26,7 @@ impl Status {
         let code = texts(&crates, &["generated", "tests"])?;
         let status = Self::of(services, &code, &texts(&gateway, &[])?);
         for service in services {
-            let any = service.operations.iter().any(|name| status.is_built(name));
+            let any = service.operations.iter().any(|name| status.is_built(&service.key(name)));
             ensure!(any, "no implementation of {} was found: where has it gone?", service.trait_name);
         }
         Ok(status)
@@ -47,7 +48,7 @@ impl Status {
                 let decoded = format!("decode::{method}_request(");
                 methods.contains(method.as_str()) || gateway.iter().any(|text| text.contains(&decoded))
             };
-            built.extend(service.operations.iter().filter(is_built).cloned());
+            built.extend(service.operations.iter().filter(is_built).map(|name| service.key(name)));
         }
         let mut parts: Vec<String> =
             code.iter().chain(gateway).flat_map(|text| refused_parts(text)).collect();
@@ -58,8 +59,9 @@ impl Status {
         Self { built, parts }
     }
 
-    pub(super) fn is_built(&self, operation: &str) -> bool {
-        self.built.contains(operation)
+    /// Whether the operation of a key is built.
+    pub(super) fn is_built(&self, key: &str) -> bool {
+        self.built.contains(key)
     }
 }
 

@@ -150,6 +150,8 @@ impl Decoder {
     fn list<'a>(&mut self, value: Json<'a>) -> Option<Vec<Json<'a>>> {
         match value {
             Json::List(entries) => Some(entries),
+            // A form has no other way to spell an empty list.
+            Json::Text(text) if text.is_empty() => Some(Vec::new()),
             Json::Object(_) => self.mismatch("Start of structure or map found where not expected."),
             _ => self.mismatch("Expected list or null"),
         }

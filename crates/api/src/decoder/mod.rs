@@ -1,9 +1,9 @@
 //! Turns untyped values into typed ones, collecting everything that is wrong with them.
 //!
-//! Two things can be wrong. A value of the wrong JSON type ends in `SerializationException`, and the
+//! Three things can be wrong. A value of the wrong JSON type ends in `SerializationException`, and the
 //! first one decides the answer. A value that breaks a constraint of the model ends in the service's
-//! validation error, which names all of them, in the order of the model. The former goes before the
-//! latter, as on AWS.
+//! validation error, which names all of them, in the order of the model. What remains are values that
+//! some services refuse one by one, in words of their own. The former go before the latter, as on AWS.
 
 mod collections;
 mod refusal;
@@ -37,11 +37,20 @@ pub(crate) struct Decoder {
     violations: Vec<String>,
     violation_count: usize,
     mismatch: Option<Mismatch>,
+    /// The first refusal of a value in the service's own words.
+    remark: Option<String>,
 }
 
 impl Decoder {
     pub(crate) const fn new(validation_code: &'static str) -> Self {
-        Self { validation_code, path: Vec::new(), violations: Vec::new(), violation_count: 0, mismatch: None }
+        Self {
+            validation_code,
+            path: Vec::new(),
+            violations: Vec::new(),
+            violation_count: 0,
+            mismatch: None,
+            remark: None,
+        }
     }
 
     /// Reads a body whose members are the input's: an empty one is an object without members.
@@ -201,6 +210,10 @@ impl Decoder {
         for broken in rule.broken(text) {
             accepted = false;
             self.violation_unless_hidden(rule.sensitive, &text, &broken);
+        }
+        if let Some(remark) = rule.remark(text) {
+            accepted = false;
+            self.remark(remark);
         }
         accepted
     }

@@ -85,6 +85,12 @@ impl Decoder {
         self.violations.push(format!("Value{value} at '{path}' failed to satisfy constraint: {constraint}"));
     }
 
+    /// Records that the service itself refuses a value.
+    pub(super) fn remark(&mut self, remark: &str) {
+        let path = self.printed_path();
+        self.remark.get_or_insert_with(|| format!("The specified value for {path} is invalid. {remark}"));
+    }
+
     fn printed_path(&self) -> String {
         let mut path = String::new();
         for segment in &self.path {
@@ -101,7 +107,8 @@ impl Decoder {
 
     /// The input, if nothing was wrong.
     pub(crate) fn finish<T>(self, input: T) -> Result<T, Error> {
-        if self.mismatch.is_none() && self.violation_count == 0 { Ok(input) } else { Err(self.into_error()) }
+        let accepted = self.mismatch.is_none() && self.violation_count == 0 && self.remark.is_none();
+        if accepted { Ok(input) } else { Err(self.into_error()) }
     }
 
     /// What was wrong.
@@ -109,13 +116,15 @@ impl Decoder {
         if let Some(Mismatch(text)) = self.mismatch {
             return Error::serialization(text.map(Cow::into_owned));
         }
-        if self.violation_count == 0 {
+        let message = match (self.violation_count, self.remark) {
             // A decoder gave up without a word: a fault of ours.
-            return Error::internal_failure();
-        }
-        let errors = if self.violation_count == 1 { "error" } else { "errors" };
-        let count = self.violation_count;
-        let message = format!("{count} validation {errors} detected: {}", self.violations.join("; "));
+            (0, None) => return Error::internal_failure(),
+            (0, Some(remark)) => remark,
+            (count, _) => {
+                let errors = if count == 1 { "error" } else { "errors" };
+                format!("{count} validation {errors} detected: {}", self.violations.join("; "))
+            }
+        };
         Error::front_end(self.validation_code, StatusCode::BAD_REQUEST, Some(message))
     }
 }

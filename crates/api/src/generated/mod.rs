@@ -2,5 +2,7 @@
 
 #![allow(missing_docs, reason = "names are the model's, whose public documentation explains them")]
 
+pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod sts;

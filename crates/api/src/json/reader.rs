@@ -52,7 +52,8 @@ pub(crate) fn parse(text: &[u8]) -> Result<Json<'_>, NotJson> {
 }
 
 impl<'a> Object<'a> {
-    fn new(members: Vec<(Cow<'a, str>, Json<'a>)>) -> Self {
+    /// An object with these members, at most as many as [`MOST_VALUES`].
+    pub(crate) fn new(members: Vec<(Cow<'a, str>, Json<'a>)>) -> Self {
         let sorted = (members.len() > FEW_MEMBERS).then(|| {
             // MOST_VALUES fits, so no position is cut off.
             let mut order: Vec<u32> = (0..members.len() as u32).collect();

@@ -2,4 +2,5 @@
 
 pub mod aws_json;
 pub mod event_stream;
+pub mod query;
 pub mod rest_json;

@@ -10,7 +10,7 @@ use crate::codegen::names;
 use crate::codegen::service::{OperationNames, Protocol, Service};
 
 /// Names that members' variables must not hide.
-const PARAMETERS: [&str; 7] = ["labels", "query", "headers", "body", "decoder", "members", "rules"];
+const PARAMETERS: [&str; 8] = ["labels", "query", "headers", "body", "form", "decoder", "members", "rules"];
 
 pub(super) fn emit(service: &Service) -> Result<String> {
     let mut body = String::new();
@@ -33,7 +33,9 @@ pub(super) fn emit(service: &Service) -> Result<String> {
 fn imports(service: &Service, body: &str) -> String {
     let mut text =
         String::from("//! Requests into typed inputs, everything that is wrong with them collected.\n\n");
-    text.push_str("use bytes::Bytes;\n");
+    if service.protocol != Protocol::Query {
+        text.push_str("use bytes::Bytes;\n");
+    }
     let constraint: Vec<&str> = ["Length", "Range", "StringRule"]
         .into_iter()
         .filter(|word| body.contains(&format!("{word} ")) || body.contains(&format!("{word}::")))
@@ -49,8 +51,12 @@ fn imports(service: &Service, body: &str) -> String {
     if body.contains("Json<") {
         text.push_str("use crate::json::Json;\n");
     }
-    if service.protocol == Protocol::RestJson {
-        text.push_str("use crate::labels::Labels;\nuse crate::protocol::rest_json::header_text;\nuse crate::query::Query;\n");
+    match service.protocol {
+        Protocol::RestJson => text.push_str(
+            "use crate::labels::Labels;\nuse crate::protocol::rest_json::header_text;\nuse crate::query::Query;\n",
+        ),
+        Protocol::AwsJson => {}
+        Protocol::Query => text.push_str("use crate::query::Query;\n"),
     }
     text.push('\n');
     text
@@ -69,7 +75,11 @@ fn request(text: &mut String, service: &Service, operation: &str, input: &str) -
         writeln!(text, "{}: &Query<'_>,", parameter("query", "query."))?;
         writeln!(text, "{}: &HeaderMap,", parameter("headers", "header_text("))?;
     }
-    writeln!(text, "{}: Bytes) -> Result<{request}, Error> {{", parameter("body", "body"))?;
+    match service.protocol {
+        Protocol::Query => write!(text, "{}: &Query<'_>", parameter("form", "form."))?,
+        _ => write!(text, "{}: Bytes", parameter("body", "body"))?,
+    }
+    writeln!(text, ") -> Result<{request}, Error> {{")?;
     let mutable = if statements.contains("decoder.") { "mut " } else { "" };
     writeln!(text, "let {mutable}decoder = Decoder::new({:?});", service.overlay.validation_code)?;
     text.push_str(&statements);
@@ -101,7 +111,10 @@ fn request(text: &mut String, service: &Service, operation: &str, input: &str) -
 fn request_statements(service: &Service, operation: &str, shape: &Shape) -> Result<String> {
     let mut text = String::new();
     if service.body_members(shape).next().is_some() {
-        writeln!(text, "let mut members = decoder.body(&body);")?;
+        match service.protocol {
+            Protocol::Query => writeln!(text, "let mut members = form.members();")?,
+            _ => writeln!(text, "let mut members = decoder.body(&body);")?,
+        }
     }
     for (name, member) in shape.members.iter() {
         let field = names::field(name);
@@ -164,6 +177,7 @@ fn check(text: &mut String, service: &Service) {
             "labels, query, headers, body",
         ),
         Protocol::AwsJson => ("body: Bytes", "body"),
+        Protocol::Query => ("form: &Query<'_>", "form"),
     };
     text.push_str(&format!(
         "/// Decodes a request and says only what is wrong with it.\n\

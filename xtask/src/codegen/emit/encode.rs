@@ -14,6 +14,7 @@ pub(super) fn emit(service: &Service) -> Result<String> {
         match service.protocol {
             Protocol::RestJson => rest_json(&mut body, service, name, operation)?,
             Protocol::AwsJson => aws_json(&mut body, name, operation)?,
+            Protocol::Query => query(&mut body, name, operation)?,
         }
     }
     for stream in service.event_streams() {
@@ -25,15 +26,19 @@ pub(super) fn emit(service: &Service) -> Result<String> {
             structure(&mut body, service, name, shape)?;
         }
     }
-    let mut text = String::from(
-        "//! Outputs into responses.\n\nuse bytes::Bytes;\nuse http::Response;\n\n\
-         #[allow(clippy::wildcard_imports)]\nuse super::types::*;\nuse crate::error::Error;\n\
-         use crate::json::{EncodeJson, JsonWriter};\n",
+    let display = if service.protocol == Protocol::Query { "use std::fmt::Display;\n\n" } else { "" };
+    let mut text = format!(
+        "//! Outputs into responses.\n\n{display}use bytes::Bytes;\nuse http::Response;\n\n\
+         #[allow(clippy::wildcard_imports)]\nuse super::types::*;\nuse crate::error::Error;\n",
     );
     for (word, import) in [
+        ("Operation::", "super::operation::Operation"),
+        ("EncodeJson for", "crate::json::{EncodeJson, JsonWriter}"),
+        ("EncodeXml for", "crate::xml::{EncodeXml, XmlWriter}"),
         ("ResponseBuilder::", "crate::protocol::rest_json::ResponseBuilder"),
         ("aws_json::", "crate::protocol::aws_json"),
         ("event_stream::", "crate::protocol::event_stream"),
+        ("query::", "crate::protocol::query"),
     ] {
         if body.contains(word) {
             writeln!(text, "use {import};")?;
@@ -42,12 +47,13 @@ pub(super) fn emit(service: &Service) -> Result<String> {
     Ok(text + "\n" + &body)
 }
 
-fn signature(text: &mut String, name: &str, output: &str) -> Result<()> {
+fn signature(text: &mut String, name: &str, parameters: &str) -> Result<()> {
     let OperationNames { method, response, .. } = OperationNames::new(name);
+    let (output, others) = parameters.split_once(',').unwrap_or((parameters, ""));
     writeln!(
         text,
         "/// The response of `{name}`.\n\
-         pub fn {method}_response({output}: &{response}) -> Result<Response<Bytes>, Error> {{"
+         pub fn {method}_response({output}: &{response},{others}) -> Result<Response<Bytes>, Error> {{"
     )?;
     Ok(())
 }
@@ -105,6 +111,18 @@ fn aws_json(text: &mut String, name: &str, operation: &Operation) -> Result<()> 
     Ok(())
 }
 
+fn query(text: &mut String, name: &str, operation: &Operation) -> Result<()> {
+    let output = if operation.output.is_some() { "output" } else { "()" };
+    signature(text, name, &format!("{output}, request_id: &dyn Display"))?;
+    let arguments = format!("{name:?}, Operation::XML_NAMESPACE");
+    if operation.output.is_some() {
+        writeln!(text, "Ok(query::output_response({arguments}, output, request_id))\n}}\n")?;
+    } else {
+        writeln!(text, "Ok(query::empty_response({arguments}, request_id))\n}}\n")?;
+    }
+    Ok(())
+}
+
 /// A function per kind of event that writes its frame.
 fn events(text: &mut String, service: &Service, stream: &Shape) -> Result<()> {
     for (member, target) in stream.members.iter() {
@@ -143,10 +161,17 @@ fn structure(text: &mut String, service: &Service, name: &str, shape: &Shape) ->
         writeln!(members, "out.{method}({:?}, &self.{});", target.wire_name(member), names::field(member))?;
     }
     let argument = if members.is_empty() { "_out" } else { "out" };
+    let rust_name = service.rust_name(name);
+    if service.protocol == Protocol::Query {
+        writeln!(
+            text,
+            "impl EncodeXml for {rust_name} {{\nfn encode(&self, {argument}: &mut XmlWriter) {{\n{members}}}\n}}\n"
+        )?;
+        return Ok(());
+    }
     writeln!(
         text,
-        "impl EncodeJson for {} {{\nfn encode(&self, out: &mut JsonWriter) {{\nout.object(|{argument}| {{\n{members}}});\n}}\n}}\n",
-        service.rust_name(name)
+        "impl EncodeJson for {rust_name} {{\nfn encode(&self, out: &mut JsonWriter) {{\nout.object(|{argument}| {{\n{members}}});\n}}\n}}\n"
     )?;
     Ok(())
 }

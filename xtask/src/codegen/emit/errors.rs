@@ -12,6 +12,7 @@ pub(super) fn emit(service: &Service) -> Result<String> {
     for (name, shape) in service.exceptions() {
         let modeled = shape.error.as_ref().and_then(|error| error.http_status_code);
         let status = modeled.unwrap_or(if shape.fault { 500 } else { 400 });
+        let code = shape.error.as_ref().and_then(|error| error.code.as_deref()).unwrap_or(name);
         let upper = shape.members.get("Message").is_some();
         let key = if upper { "Upper" } else { "Lower" };
         let fault = match (shape.members.get("Type").is_some(), shape.fault) {
@@ -21,8 +22,8 @@ pub(super) fn emit(service: &Service) -> Result<String> {
         };
         writeln!(
             body,
-            "/// {status} `{name}`.\npub fn {}(message: impl Into<String>) -> Error {{\n\
-             Error::modeled({name:?}, StatusCode::{}, MessageKey::{key}, {fault}, message)\n}}\n",
+            "/// {status} `{code}`.\npub fn {}(message: impl Into<String>) -> Error {{\n\
+             Error::modeled({code:?}, StatusCode::{}, MessageKey::{key}, {fault}, message)\n}}\n",
             names::snake(name),
             status_constant(status)?
         )?;

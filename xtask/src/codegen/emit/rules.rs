@@ -90,6 +90,9 @@ fn rule(text: &mut String, service: &Service, name: &str) -> Result<()> {
             if let Some(prefix) = pattern.refused_prefix {
                 write!(text, ".refusing_prefix({prefix:?})")?;
             }
+            if let Some(remark) = service.overlay.remarks.get(name) {
+                write!(text, ".remarked({remark:?})")?;
+            }
             writeln!(text, "),")?;
         }
     }

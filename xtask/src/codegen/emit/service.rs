@@ -10,12 +10,14 @@ pub(super) fn emit(service: &Service) -> String {
     let arguments = match service.protocol {
         Protocol::RestJson => "&resolution.labels, query, headers, body",
         Protocol::AwsJson => "body",
+        Protocol::Query => "form",
     };
+    let request_id = if service.protocol == Protocol::Query { ", request_id" } else { "" };
     let arm = |OperationNames { variant, method, .. }: &OperationNames| {
         format!(
             "Operation::{variant} => {{\n\
              let input = decode::{method}_request({arguments})?;\n\
-             encode::{method}_response(&service.{method}(context, input).await?)\n}}\n"
+             encode::{method}_response(&service.{method}(context, input).await?{request_id})\n}}\n"
         )
     };
     let arms: String = operations.iter().map(arm).collect();
@@ -26,10 +28,16 @@ pub(super) fn emit(service: &Service) -> String {
             "resolution.operation",
         ),
         Protocol::AwsJson => ("use http::Response;\n\n", "operation: Operation, body: Bytes", "operation"),
+        Protocol::Query => (
+            "use http::Response;\n\nuse crate::query::Query;\n",
+            "operation: Operation, form: &Query<'_>, request_id: &(dyn Display + Sync)",
+            "operation",
+        ),
     };
+    let display = if service.protocol == Protocol::Query { "use std::fmt::Display;\n" } else { "" };
     format!(
         "//! The service as a trait, and the dispatcher to it.\n\n\
-         use std::future::{{Future, ready}};\n\nuse bytes::Bytes;\n{imports}\
+         {display}use std::future::{{Future, ready}};\n\nuse bytes::Bytes;\n{imports}\
          use super::operation::Operation;\n#[allow(clippy::wildcard_imports)]\nuse super::types::*;\n\
          use super::{{decode, encode}};\nuse crate::error::Error;\n\n\
          /// An implementation of the service; operations that it leaves out answer 501.\n\
