@@ -85,6 +85,17 @@ impl AccessKey {
     }
 }
 
+/// A new unique id as IAM gives to users (`AIDA`), roles (`AROA`) and policies (`ANPA`): the prefix and 17 letters.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn unique_id(prefix: &str) -> Result<String, getrandom::Error> {
+    let mut random = [0u8; 17];
+    getrandom::fill(&mut random)?;
+    let letters = random.iter().map(|byte| ID_ALPHABET[usize::from(byte & 31)] as char);
+    Ok(prefix.chars().chain(letters).collect())
+}
+
 /// One section of a shared credentials (or configuration) file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {

@@ -42,7 +42,11 @@ pub fn fuzz_verify(data: &[u8]) {
 }
 
 fn identity(access_key_id: &str, session_token: Option<&str>) -> Option<Arc<Identity>> {
-    let session = session_token.map(|_| Session { token: "token".to_owned(), expires_at: i64::MAX });
+    let session = session_token.map(|_| Session {
+        token: "token".to_owned(),
+        expires_at: i64::MAX,
+        source_function_arn: None,
+    });
     access_key_id.starts_with("AKID").then(|| {
         Arc::new(Identity {
             secret: SecretAccessKey::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),

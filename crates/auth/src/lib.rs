@@ -5,10 +5,11 @@
 //! seconds, looks access keys up behind [`sigv4::CredentialLookup`], and writes key files itself. The only
 //! thing taken from the machine is randomness for new keys.
 //!
-//! Where to start reading: [`sigv4`] for the path of a signed request, [`policy`] for what happens to it then.
+//! Where to start reading: [`sigv4`] for the path of a signed request, [`authorization`] for what happens to it then.
 
 #![forbid(unsafe_code)]
 
+pub mod authorization;
 mod calendar;
 pub mod credentials;
 mod fuzz;
@@ -17,7 +18,8 @@ pub mod principal;
 pub mod session;
 pub mod sigv4;
 
-pub use credentials::{AccessKey, Profile, ProfileError, SecretAccessKey};
+pub use authorization::{AttachedPolicies, Authorizer, Caller, Denied, Identities, NoIdentities};
+pub use credentials::{AccessKey, Profile, ProfileError, SecretAccessKey, unique_id};
 #[doc(hidden)]
 pub use fuzz::{fuzz_policy, fuzz_verify};
 pub use principal::{Principal, PrincipalKind};

@@ -16,7 +16,7 @@ use crate::credentials::{AccessKey, ID_ALPHABET, SecretAccessKey};
 use crate::principal::Principal;
 use crate::sigv4::{Identity, Session};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const SEAL_BYTES: usize = 32;
 const NONCE_BYTES: usize = 16;
 const SECRET_CHARACTERS: usize = 40;
@@ -31,8 +31,12 @@ pub struct RoleSession {
     pub account: String,
     /// The role's name, with its path in front if it has one: `worker`, `service-role/worker`.
     pub role: String,
+    /// The role's unique id (`AROA…`).
+    pub role_id: String,
     /// Name of the session; Lambda uses the function's name.
     pub session: String,
+    /// The function whose execution environment the session is for.
+    pub source_function_arn: Option<String>,
     /// When the credentials end, in Unix seconds.
     pub expires_at: i64,
 }
@@ -55,7 +59,9 @@ impl SessionKey {
         let mut token = vec![VERSION];
         token.extend_from_slice(&session.expires_at.to_be_bytes());
         token.extend_from_slice(&nonce);
-        token.extend_from_slice([&*session.account, &session.role, &session.session].join("\0").as_bytes());
+        let source = session.source_function_arn.as_deref().unwrap_or_default();
+        let names = [&*session.account, &session.role, &session.role_id, &session.session, source];
+        token.extend_from_slice(names.join("\0").as_bytes());
         let seal = self.derive("token", &token);
         let (id, secret) = self.key(&token);
         token.extend_from_slice(&seal);
@@ -77,10 +83,10 @@ impl SessionKey {
         if id != access_key_id {
             return None;
         }
-        // AWS' role ids are random; any that is stable for the role serves.
-        let role_id = letters("AROA", &self.derive(&session.role, session.account.as_bytes()));
-        let principal = Principal::assumed_role(&session.account, &session.role, &role_id, &session.session);
-        let session = Session { token: session_token.to_owned(), expires_at: session.expires_at };
+        let RoleSession { account, role, role_id, session, source_function_arn, expires_at } = session;
+        let principal = Principal::assumed_role(&account, &role, &role_id, &session);
+        let source_function_arn = source_function_arn.map(Into::into);
+        let session = Session { token: session_token.to_owned(), expires_at, source_function_arn };
         Some(Arc::new(Identity { secret, session: Some(session), principal }))
     }
 
@@ -117,9 +123,16 @@ fn parse(token: &[u8]) -> Option<RoleSession> {
     let (expires_at, rest) = rest.split_first_chunk::<8>()?;
     let (_nonce, names) = rest.split_first_chunk::<NONCE_BYTES>()?;
     let mut names = std::str::from_utf8(names).ok()?.split('\0').map(str::to_owned);
-    let (account, role, session) = (names.next()?, names.next()?, names.next()?);
-    let expires_at = i64::from_be_bytes(*expires_at);
-    (*version == VERSION).then_some(RoleSession { account, role, session, expires_at })
+    let mut next = || names.next();
+    let session = RoleSession {
+        account: next()?,
+        role: next()?,
+        role_id: next()?,
+        session: next()?,
+        source_function_arn: next().filter(|arn| !arn.is_empty()),
+        expires_at: i64::from_be_bytes(*expires_at),
+    };
+    (*version == VERSION).then_some(session)
 }
 
 #[cfg(test)]
@@ -127,11 +140,12 @@ mod tests {
     use super::*;
 
     fn session() -> RoleSession {
-        let names = ("123456789012", "worker", "resize");
         RoleSession {
-            account: names.0.into(),
-            role: names.1.into(),
-            session: names.2.into(),
+            account: "123456789012".into(),
+            role: "worker".into(),
+            role_id: "AROADBQP57FF2AEXAMPLE".into(),
+            session: "resize".into(),
+            source_function_arn: Some("arn:aws:lambda:eu-west-1:123456789012:function:resize".into()),
             expires_at: 1000,
         }
     }
@@ -146,7 +160,10 @@ mod tests {
         let identity = key.identity(&issued.access_key_id, &token).unwrap();
         assert_eq!(identity.secret, issued.secret_access_key);
         assert_eq!(identity.principal.arn(), "arn:aws:sts::123456789012:assumed-role/worker/resize");
-        assert_eq!(identity.session.as_ref().unwrap().expires_at, 1000);
+        assert_eq!(identity.principal.user_id(), "AROADBQP57FF2AEXAMPLE:resize");
+        let known = identity.session.as_ref().unwrap();
+        assert_eq!(known.expires_at, 1000);
+        assert_eq!(known.source_function_arn.as_deref(), session().source_function_arn.as_deref());
         assert_ne!(key.issue(&session()).unwrap().access_key_id, issued.access_key_id);
     }
 

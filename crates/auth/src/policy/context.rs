@@ -128,6 +128,11 @@ impl<'a> Context<'a> {
         self.insert(key::CURRENT_TIME, Value::Time(now)).insert(key::EPOCH_TIME, Value::Number(now))
     }
 
+    /// Whether the key has a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.values(key).next().is_some()
+    }
+
     pub(super) fn values<'c>(&'c self, key: &'c str) -> impl Iterator<Item = Value<'c>> + Clone {
         let same = move |entry: &&'c (Cow<'a, str>, Value<'a>)| entry.0.eq_ignore_ascii_case(key);
         self.entries.iter().filter(same).map(|(_, value)| value.reborrow())

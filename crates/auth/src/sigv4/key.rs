@@ -33,6 +33,8 @@ pub struct Session {
     pub token: String,
     /// When the credentials end, in Unix seconds.
     pub expires_at: i64,
+    /// The function whose execution environment they were made for.
+    pub source_function_arn: Option<Arc<str>>,
 }
 
 /// Finds the identity behind an access key id. Asked once for every request, so it must be quick.

@@ -38,6 +38,11 @@ impl Verified {
         &self.identity.principal
     }
 
+    /// The function whose execution environment's credentials were used.
+    pub fn source_function_arn(&self) -> Option<Arc<str>> {
+        self.identity.session.as_ref()?.source_function_arn.clone()
+    }
+
     /// When the request was signed, in Unix seconds.
     pub fn signed_at(&self) -> i64 {
         self.signed_at

@@ -35,7 +35,11 @@ pub fn verifier() -> Verifier {
         };
         Some(Arc::new(Identity {
             secret: SecretAccessKey::new(secret),
-            session: session.map(|token| Session { token, expires_at: SESSION_END }),
+            session: session.map(|token| Session {
+                token,
+                expires_at: SESSION_END,
+                source_function_arn: None,
+            }),
             principal: Principal::root("123456789012"),
         }))
     }))
