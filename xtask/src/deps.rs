@@ -28,7 +28,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ),
     ("gateway", &["control", "invoke", "services", "api", "auth", "model"]),
     ("control", &["store", "invoke", "api", "auth", "model"]),
-    ("services", &["store", "api", "model"]),
+    ("services", &["store", "api", "auth", "model"]),
     ("invoke", &["environment", "store", "model"]),
     ("environment", &["sandbox", "model"]),
     ("store", &["model"]),

@@ -6,4 +6,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+mod context;
+pub mod iam;
 pub mod logs;
+
+pub use context::RequestContext;

@@ -10,18 +10,25 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rushlight_api::logs::service::LogsService;
 use rushlight_api::logs::types::*;
+use rushlight_auth::{Authorizer, Caller, NoIdentities, Principal};
+use rushlight_model::arn::Scope;
 use rushlight_model::clock::Clock;
 use rushlight_model::log::{LogEvent, LogSink, LogStream as Stream};
-use rushlight_services::logs::{Caller, LogStore, LogStoreConfig, Logs};
+use rushlight_services::RequestContext;
+use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
 
 const GROUP: &str = "/aws/lambda/hello";
+
+fn service(store: &LogStore) -> Logs {
+    Logs::new(store.clone(), Authorizer::new(Arc::new(NoIdentities)))
+}
 
 struct Fixture {
     directory: tempfile::TempDir,
     clock: Clock,
     store: LogStore,
     logs: Logs,
-    caller: Caller,
+    context: RequestContext,
 }
 
 impl Fixture {
@@ -33,17 +40,19 @@ impl Fixture {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::new_virtual();
         let store = LogStore::open(directory.path(), config, clock.clone()).unwrap();
-        let caller = Caller { account: "000000000000".into(), region: "eu-west-1".into() };
-        Self { directory, clock, logs: Logs::new(store.clone()), store, caller }
+        let account = "000000000000";
+        let scope = Scope { account: account.into(), region: "eu-west-1".into() };
+        let context = RequestContext { scope, caller: Caller::new(Principal::root(account)) };
+        Self { directory, clock, logs: service(&store), store, context }
     }
 
     /// As a new server on the same directory.
     fn reopened(self) -> Self {
-        let Self { directory, clock, store, logs, caller } = self;
+        let Self { directory, clock, store, logs, context } = self;
         store.close();
         drop((store, logs));
         let store = LogStore::open(directory.path(), LogStoreConfig::default(), clock.clone()).unwrap();
-        Self { directory, clock, logs: Logs::new(store.clone()), store, caller }
+        Self { directory, clock, logs: service(&store), store, context }
     }
 
     fn now(&self) -> i64 {
@@ -56,14 +65,14 @@ impl Fixture {
     }
 
     async fn filter(&self, request: FilterLogEventsRequest) -> FilterLogEventsResponse {
-        self.logs.filter_log_events(&self.caller, request).await.unwrap()
+        self.logs.filter_log_events(&self.context, request).await.unwrap()
     }
 
     /// Waits until the group has this many events and returns their messages.
     async fn messages(&self, count: usize) -> Vec<String> {
         let began = Instant::now();
         loop {
-            let found = self.logs.filter_log_events(&self.caller, filter_of(GROUP)).await;
+            let found = self.logs.filter_log_events(&self.context, filter_of(GROUP)).await;
             let messages: Vec<String> = found.map_or_else(|_| vec![], |page| messages(page.events));
             if messages.len() >= count {
                 assert_eq!(messages.len(), count);
@@ -124,7 +133,7 @@ async fn pushed_events_are_soon_readable_in_order() {
 #[tokio::test]
 async fn groups_are_made_described_and_deleted() {
     let fixture = Fixture::new();
-    let (logs, caller) = (&fixture.logs, &fixture.caller);
+    let (logs, context) = (&fixture.logs, &fixture.context);
     let create = |name: &str| CreateLogGroupRequest {
         log_group_name: name.into(),
         kms_key_id: None,
@@ -133,13 +142,13 @@ async fn groups_are_made_described_and_deleted() {
         deletion_protection_enabled: None,
     };
     for name in ["/b", "/a/2", "/a/1", "c"] {
-        logs.create_log_group(caller, create(name)).await.unwrap();
+        logs.create_log_group(context, create(name)).await.unwrap();
     }
-    let again = logs.create_log_group(caller, create("c")).await.unwrap_err();
+    let again = logs.create_log_group(context, create("c")).await.unwrap_err();
     assert_eq!(again.code, "ResourceAlreadyExistsException");
     assert_eq!(again.message.as_deref(), Some("The specified log group already exists"));
 
-    let describe = async |request| logs.describe_log_groups(caller, request).await.unwrap();
+    let describe = async |request| logs.describe_log_groups(context, request).await.unwrap();
     let names = |groups: Option<Vec<LogGroup>>| -> Vec<String> {
         groups.unwrap().into_iter().map(|group| group.log_group_name.unwrap()).collect()
     };
@@ -153,53 +162,55 @@ async fn groups_are_made_described_and_deleted() {
     let pattern = DescribeLogGroupsRequest { log_group_name_pattern: Some("B".into()), ..Default::default() };
     assert_eq!(names(describe(pattern).await.log_groups), ["/b"]);
 
-    let other = Caller { region: "eu-west-2".into(), ..caller.clone() };
+    let scope = Scope { region: "eu-west-2".into(), ..context.scope.clone() };
+    let other = RequestContext { scope, ..context.clone() };
     assert_eq!(logs.describe_log_groups(&other, Default::default()).await.unwrap().log_groups, Some(vec![]));
 
     let retention = |days| PutRetentionPolicyRequest { log_group_name: "c".into(), retention_in_days: days };
-    logs.put_retention_policy(caller, retention(30)).await.unwrap();
-    let error = logs.put_retention_policy(caller, retention(31)).await.unwrap_err();
+    logs.put_retention_policy(context, retention(30)).await.unwrap();
+    let error = logs.put_retention_policy(context, retention(31)).await.unwrap_err();
     assert_eq!(error.code, "InvalidParameterException");
     let fixture = fixture.reopened();
-    let (logs, caller) = (&fixture.logs, &fixture.caller);
+    let (logs, context) = (&fixture.logs, &fixture.context);
     let only_c = DescribeLogGroupsRequest { log_group_name_prefix: Some("c".into()), ..Default::default() };
-    let group = logs.describe_log_groups(caller, only_c.clone()).await.unwrap().log_groups.unwrap().remove(0);
+    let group =
+        logs.describe_log_groups(context, only_c.clone()).await.unwrap().log_groups.unwrap().remove(0);
     assert_eq!(group.retention_in_days, Some(30));
     assert_eq!(group.arn.as_deref(), Some("arn:aws:logs:eu-west-1:000000000000:log-group:c:*"));
     let request = DeleteRetentionPolicyRequest { log_group_name: "c".into() };
-    logs.delete_retention_policy(caller, request).await.unwrap();
-    logs.delete_log_group(caller, DeleteLogGroupRequest { log_group_name: "c".into() }).await.unwrap();
+    logs.delete_retention_policy(context, request).await.unwrap();
+    logs.delete_log_group(context, DeleteLogGroupRequest { log_group_name: "c".into() }).await.unwrap();
     let gone = logs
-        .delete_log_group(caller, DeleteLogGroupRequest { log_group_name: "c".into() })
+        .delete_log_group(context, DeleteLogGroupRequest { log_group_name: "c".into() })
         .await
         .unwrap_err();
     assert_eq!(gone.code, "ResourceNotFoundException");
     assert_eq!(gone.message.as_deref(), Some("The specified log group does not exist."));
-    assert_eq!(logs.describe_log_groups(caller, only_c).await.unwrap().log_groups, Some(vec![]));
-    logs.create_log_group(caller, create("c")).await.unwrap();
+    assert_eq!(logs.describe_log_groups(context, only_c).await.unwrap().log_groups, Some(vec![]));
+    logs.create_log_group(context, create("c")).await.unwrap();
 }
 
 #[tokio::test]
 async fn streams_are_made_described_and_deleted() {
     let fixture = Fixture::new();
-    let (logs, caller) = (&fixture.logs, &fixture.caller);
+    let (logs, context) = (&fixture.logs, &fixture.context);
     let create =
         |name: &str| CreateLogStreamRequest { log_group_name: GROUP.into(), log_stream_name: name.into() };
-    let error = logs.create_log_stream(caller, create("a")).await.unwrap_err();
+    let error = logs.create_log_stream(context, create("a")).await.unwrap_err();
     assert_eq!(error.message.as_deref(), Some("The specified log group does not exist."));
     fixture.push(&stream("zero"), 1, "makes the group");
     fixture.messages(1).await;
     for name in ["one", "two", "two-b"] {
-        logs.create_log_stream(caller, create(name)).await.unwrap();
+        logs.create_log_stream(context, create(name)).await.unwrap();
     }
-    let error = logs.create_log_stream(caller, create("two")).await.unwrap_err();
+    let error = logs.create_log_stream(context, create("two")).await.unwrap_err();
     assert_eq!(error.message.as_deref(), Some("The specified log stream already exists"));
     let now = fixture.now();
-    logs.put_log_events(caller, put("one", &[(now, "x"), (now + 5, "y")])).await.unwrap();
+    logs.put_log_events(context, put("one", &[(now, "x"), (now + 5, "y")])).await.unwrap();
 
     let describe = async |request: DescribeLogStreamsRequest| {
         let request = DescribeLogStreamsRequest { log_group_name: Some(GROUP.into()), ..request };
-        let page = logs.describe_log_streams(caller, request).await.unwrap();
+        let page = logs.describe_log_streams(context, request).await.unwrap();
         let names: Vec<String> =
             page.log_streams.unwrap().into_iter().map(|stream| stream.log_stream_name.unwrap()).collect();
         (names, page.next_token)
@@ -219,19 +230,19 @@ async fn streams_are_made_described_and_deleted() {
     assert_eq!((names.len(), token), (2, None));
 
     let delete = || DeleteLogStreamRequest { log_group_name: GROUP.into(), log_stream_name: "one".into() };
-    logs.delete_log_stream(caller, delete()).await.unwrap();
-    let error = logs.delete_log_stream(caller, delete()).await.unwrap_err();
+    logs.delete_log_stream(context, delete()).await.unwrap();
+    let error = logs.delete_log_stream(context, delete()).await.unwrap_err();
     assert_eq!(error.message.as_deref(), Some("The specified log stream does not exist."));
     let fixture = fixture.reopened();
     assert_eq!(fixture.messages(1).await, ["makes the group"]);
-    fixture.logs.create_log_stream(&fixture.caller, create("one")).await.unwrap();
+    fixture.logs.create_log_stream(&fixture.context, create("one")).await.unwrap();
     assert_eq!(fixture.messages(1).await, ["makes the group"]);
 }
 
 #[tokio::test]
 async fn a_stream_is_paged_from_both_ends() {
     let fixture = Fixture::new();
-    let (logs, caller, now) = (&fixture.logs, &fixture.caller, fixture.now());
+    let (logs, context, now) = (&fixture.logs, &fixture.context, fixture.now());
     for number in 0..10 {
         fixture.push(&stream("s"), now + number, &number.to_string());
         fixture.push(&stream("other"), now + number, "not this one");
@@ -246,7 +257,7 @@ async fn a_stream_is_paged_from_both_ends() {
             start_from_head: Some(head),
             ..GetLogEventsRequest::default()
         };
-        let page = logs.get_log_events(caller, request).await.unwrap();
+        let page = logs.get_log_events(context, request).await.unwrap();
         let text: String = page.events.unwrap().into_iter().map(|event| event.message.unwrap()).collect();
         (text, page.next_forward_token.unwrap(), page.next_backward_token.unwrap())
     };
@@ -273,14 +284,14 @@ async fn a_stream_is_paged_from_both_ends() {
         end_time: Some(now + 4),
         ..GetLogEventsRequest::default()
     };
-    let page = logs.get_log_events(caller, bounded).await.unwrap();
+    let page = logs.get_log_events(context, bounded).await.unwrap();
     assert_eq!(page.events.unwrap().len(), 2, "the end time is exclusive");
     let missing = GetLogEventsRequest {
         log_group_name: Some(GROUP.into()),
         log_stream_name: "missing".into(),
         ..GetLogEventsRequest::default()
     };
-    let error = logs.get_log_events(caller, missing).await.unwrap_err();
+    let error = logs.get_log_events(context, missing).await.unwrap_err();
     assert_eq!(error.message.as_deref(), Some("The specified log stream does not exist."));
 }
 
@@ -313,15 +324,15 @@ async fn events_are_filtered() {
         FilterLogEventsRequest { start_time: Some(now + 1), end_time: Some(now + 3), ..Default::default() };
     assert_eq!(found(timed).await, lines[1..4], "the end time is inclusive");
     let bad = FilterLogEventsRequest { filter_pattern: Some("{ $.x".into()), ..filter_of(GROUP) };
-    let error = fixture.logs.filter_log_events(&fixture.caller, bad).await.unwrap_err();
+    let error = fixture.logs.filter_log_events(&fixture.context, bad).await.unwrap_err();
     assert_eq!(
         (&*error.code, error.message.as_deref()),
         ("InvalidParameterException", Some("Invalid filter pattern"))
     );
-    let error = fixture.logs.filter_log_events(&fixture.caller, filter_of("missing")).await.unwrap_err();
+    let error = fixture.logs.filter_log_events(&fixture.context, filter_of("missing")).await.unwrap_err();
     assert_eq!(error.code, "ResourceNotFoundException");
     let bad = FilterLogEventsRequest { next_token: Some("rubbish".into()), ..filter_of(GROUP) };
-    let error = fixture.logs.filter_log_events(&fixture.caller, bad).await.unwrap_err();
+    let error = fixture.logs.filter_log_events(&fixture.context, bad).await.unwrap_err();
     assert_eq!(error.message.as_deref(), Some("The specified nextToken is invalid."));
 }
 
@@ -368,18 +379,18 @@ async fn a_follower_sees_every_event_once() {
 #[tokio::test]
 async fn batches_are_put() {
     let fixture = Fixture::new();
-    let (logs, caller, now) = (&fixture.logs, &fixture.caller, fixture.now());
-    let error = logs.put_log_events(caller, put("s", &[(now, "x")])).await.unwrap_err();
+    let (logs, context, now) = (&fixture.logs, &fixture.context, fixture.now());
+    let error = logs.put_log_events(context, put("s", &[(now, "x")])).await.unwrap_err();
     assert_eq!(error.message.as_deref(), Some("The specified log group does not exist."));
     fixture.push(&stream("s"), now, "b");
     fixture.messages(1).await;
-    let error = logs.put_log_events(caller, put("missing", &[(now, "x")])).await.unwrap_err();
+    let error = logs.put_log_events(context, put("missing", &[(now, "x")])).await.unwrap_err();
     assert_eq!(error.message.as_deref(), Some("The specified log stream does not exist."));
-    let error = logs.put_log_events(caller, put("s", &[(now, "x"), (now - 1, "y")])).await.unwrap_err();
+    let error = logs.put_log_events(context, put("s", &[(now, "x"), (now - 1, "y")])).await.unwrap_err();
     assert_eq!(error.code, "InvalidParameterException");
     let hour = 3_600_000;
     let answer =
-        logs.put_log_events(caller, put("s", &[(now - hour, "a"), (now + 3 * hour, "late")])).await.unwrap();
+        logs.put_log_events(context, put("s", &[(now - hour, "a"), (now + 3 * hour, "late")])).await.unwrap();
     assert_eq!(answer.rejected_log_events_info.unwrap().too_new_log_event_start_index, Some(1));
     assert_eq!(fixture.messages(2).await, ["a", "b"]);
 }
@@ -391,7 +402,7 @@ async fn events_expire() {
     fixture.push(&stream("s"), now, "old");
     fixture.messages(1).await;
     let retention = PutRetentionPolicyRequest { log_group_name: GROUP.into(), retention_in_days: 1 };
-    fixture.logs.put_retention_policy(&fixture.caller, retention).await.unwrap();
+    fixture.logs.put_retention_policy(&fixture.context, retention).await.unwrap();
     fixture.clock.advance(Duration::from_secs(25 * 3600)).unwrap();
     fixture.push(&stream("s"), fixture.now(), "new");
     assert_eq!(fixture.messages(1).await, ["new"]);
@@ -428,13 +439,13 @@ async fn a_torn_tail_costs_only_itself() {
     // As a server that died while writing: no index, and half a record at the end.
     let content = std::fs::read(&segment).unwrap();
     let fixture = {
-        let Fixture { directory, clock, store, logs, caller } = fixture;
+        let Fixture { directory, clock, store, logs, context } = fixture;
         store.close();
         drop((store, logs));
         std::fs::remove_file(segment.with_extension("index")).unwrap();
         std::fs::write(&segment, &content[..content.len() - 3]).unwrap();
         let store = LogStore::open(directory.path(), LogStoreConfig::default(), clock.clone()).unwrap();
-        Fixture { directory, clock, logs: Logs::new(store.clone()), store, caller }
+        Fixture { directory, clock, logs: service(&store), store, context }
     };
     assert_eq!(fixture.messages(1).await, ["first"]);
     fixture.push(&stream("s"), now + 2, "third");

@@ -25,6 +25,6 @@ mod record;
 mod segment;
 mod store;
 
-pub use self::api::{Caller, Logs};
+pub use self::api::Logs;
 pub use self::error::{Error, Result};
 pub use self::store::{LogStore, LogStoreConfig};

@@ -9,6 +9,7 @@ pub mod code_signing_config;
 pub mod event_source_mapping;
 pub mod function;
 pub mod function_url;
+pub mod iam;
 pub mod layer;
 pub mod version;
 

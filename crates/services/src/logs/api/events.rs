@@ -10,7 +10,7 @@ use super::super::query::{Bounds, Direction, PageSize, Position, page};
 use super::super::store::LogStore;
 use super::super::{Error, Result};
 use super::token::{self, StreamToken};
-use super::{Caller, put};
+use super::{RequestContext, put};
 
 const DEFAULT_LIMIT: i32 = 10_000;
 
@@ -24,10 +24,10 @@ fn page_size(limit: Option<i32>) -> PageSize {
 /// events within a page are in ascending order either way. At an end the token that was given comes back.
 pub(super) fn get(
     store: &LogStore,
-    caller: &Caller,
+    context: &RequestContext,
     input: GetLogEventsRequest,
 ) -> Result<GetLogEventsResponse> {
-    let group = store.group(&caller.identified_group(input.log_group_name, input.log_group_identifier)?)?;
+    let group = store.group(&context.identified_group(input.log_group_name, input.log_group_identifier)?)?;
     if !group.has_stream(&input.log_stream_name) {
         return Err(Error::NoSuchStream);
     }
@@ -71,7 +71,7 @@ pub(super) fn get(
 /// Events of a group, of all streams interleaved by time, that match a pattern.
 pub(super) fn filter(
     store: &LogStore,
-    caller: &Caller,
+    context: &RequestContext,
     input: FilterLogEventsRequest,
 ) -> Result<FilterLogEventsResponse> {
     if input.log_stream_names.is_some() && input.log_stream_name_prefix.is_some() {
@@ -80,7 +80,7 @@ pub(super) fn filter(
         ));
     }
     let filter = Filter::parse(input.filter_pattern.as_deref().unwrap_or_default())?;
-    let group = store.group(&caller.identified_group(input.log_group_name, input.log_group_identifier)?)?;
+    let group = store.group(&context.identified_group(input.log_group_name, input.log_group_identifier)?)?;
     let names = input.log_stream_names.as_deref();
     if names.is_some_and(|names| names.iter().any(|name| !group.has_stream(name))) {
         return Err(Error::NoSuchStream);

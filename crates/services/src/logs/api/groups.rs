@@ -7,24 +7,24 @@ use rushlight_api::logs::types::{
 
 use super::super::store::LogStore;
 use super::super::{Error, Result};
-use super::{Caller, token};
+use super::{RequestContext, token};
 
 /// How many days a group may keep its events.
 const RETENTION_DAYS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 const DEFAULT_LIMIT: i32 = 50;
 
-pub(super) fn create(store: &LogStore, caller: &Caller, input: CreateLogGroupRequest) -> Result<()> {
-    store.create_group(caller.group(input.log_group_name), None).map(drop)
+pub(super) fn create(store: &LogStore, context: &RequestContext, input: CreateLogGroupRequest) -> Result<()> {
+    store.create_group(context.group(input.log_group_name), None).map(drop)
 }
 
-pub(super) fn delete(store: &LogStore, caller: &Caller, input: DeleteLogGroupRequest) -> Result<()> {
-    store.delete_group(&caller.group(input.log_group_name))
+pub(super) fn delete(store: &LogStore, context: &RequestContext, input: DeleteLogGroupRequest) -> Result<()> {
+    store.delete_group(&context.group(input.log_group_name))
 }
 
 pub(super) fn put_retention(
     store: &LogStore,
-    caller: &Caller,
+    context: &RequestContext,
     input: PutRetentionPolicyRequest,
 ) -> Result<()> {
     let days = input.retention_in_days;
@@ -35,20 +35,20 @@ pub(super) fn put_retention(
              satisfy enum value set: [{allowed}]"
         )));
     }
-    store.group(&caller.group(input.log_group_name))?.set_retention(Some(days))
+    store.group(&context.group(input.log_group_name))?.set_retention(Some(days))
 }
 
 pub(super) fn delete_retention(
     store: &LogStore,
-    caller: &Caller,
+    context: &RequestContext,
     input: DeleteRetentionPolicyRequest,
 ) -> Result<()> {
-    store.group(&caller.group(input.log_group_name))?.set_retention(None)
+    store.group(&context.group(input.log_group_name))?.set_retention(None)
 }
 
 pub(super) fn describe(
     store: &LogStore,
-    caller: &Caller,
+    context: &RequestContext,
     input: DescribeLogGroupsRequest,
 ) -> Result<DescribeLogGroupsResponse> {
     if input.log_group_name_prefix.is_some() && input.log_group_name_pattern.is_some() {
@@ -63,9 +63,9 @@ pub(super) fn describe(
         input.log_group_name_prefix.as_ref().is_none_or(|prefix| name.starts_with(prefix.as_str()))
             && pattern.as_ref().is_none_or(|pattern| name.to_lowercase().contains(pattern.as_str()))
     };
-    let found = store.groups(&caller.account, &caller.region, &after, limit + 1, wanted);
+    let found = store.groups(&context.scope.account, &context.scope.region, &after, limit + 1, wanted);
     let mut groups: Vec<LogGroup> =
-        found.iter().map(|group| describe_one(caller, &group.describe())).collect();
+        found.iter().map(|group| describe_one(context, &group.describe())).collect();
     let more = groups.len() > limit;
     groups.truncate(limit);
     let last = groups.last().and_then(|group| group.log_group_name.as_deref());
@@ -73,8 +73,8 @@ pub(super) fn describe(
     Ok(DescribeLogGroupsResponse { log_groups: Some(groups), next_token })
 }
 
-fn describe_one(caller: &Caller, group: &super::super::group::GroupDescription) -> LogGroup {
-    let arn = caller.group_arn(&group.facts.key.name);
+fn describe_one(context: &RequestContext, group: &super::super::group::GroupDescription) -> LogGroup {
+    let arn = context.group_arn(&group.facts.key.name);
     LogGroup {
         log_group_name: Some(group.facts.key.name.clone()),
         creation_time: Some(group.facts.created),

@@ -7,7 +7,7 @@ use rushlight_api::logs::types::{
 use super::super::group::NewEvent;
 use super::super::store::LogStore;
 use super::super::{Error, Result};
-use super::{Caller, token};
+use super::{RequestContext, token};
 
 const MILLIS_PER_HOUR: i64 = 60 * 60 * 1000;
 const MILLIS_PER_DAY: i64 = 24 * MILLIS_PER_HOUR;
@@ -18,10 +18,10 @@ const EVENT_OVERHEAD_BYTES: usize = 26;
 /// Appends a batch. Events outside the time that is taken are left out and named; the rest is written.
 pub(super) fn put(
     store: &LogStore,
-    caller: &Caller,
+    context: &RequestContext,
     input: PutLogEventsRequest,
 ) -> Result<PutLogEventsResponse> {
-    let group = store.group(&caller.group(input.log_group_name))?;
+    let group = store.group(&context.group(input.log_group_name))?;
     if !group.has_stream(&input.log_stream_name) {
         return Err(Error::NoSuchStream);
     }

@@ -10,28 +10,36 @@ use rushlight_api::logs::types::{
 use super::super::group::Stream;
 use super::super::store::LogStore;
 use super::super::{Error, Result};
-use super::{Caller, token};
+use super::{RequestContext, token};
 
 const DEFAULT_LIMIT: i32 = 50;
 
-pub(super) fn create(store: &LogStore, caller: &Caller, input: CreateLogStreamRequest) -> Result<()> {
-    store.group(&caller.group(input.log_group_name))?.create_stream(&input.log_stream_name, store.now())
+pub(super) fn create(
+    store: &LogStore,
+    context: &RequestContext,
+    input: CreateLogStreamRequest,
+) -> Result<()> {
+    store.group(&context.group(input.log_group_name))?.create_stream(&input.log_stream_name, store.now())
 }
 
-pub(super) fn delete(store: &LogStore, caller: &Caller, input: DeleteLogStreamRequest) -> Result<()> {
-    store.group(&caller.group(input.log_group_name))?.delete_stream(&input.log_stream_name)
+pub(super) fn delete(
+    store: &LogStore,
+    context: &RequestContext,
+    input: DeleteLogStreamRequest,
+) -> Result<()> {
+    store.group(&context.group(input.log_group_name))?.delete_stream(&input.log_stream_name)
 }
 
 pub(super) fn describe(
     store: &LogStore,
-    caller: &Caller,
+    context: &RequestContext,
     input: DescribeLogStreamsRequest,
 ) -> Result<DescribeLogStreamsResponse> {
     let by_time = input.order_by == Some(OrderBy::LastEventTime);
     if by_time && input.log_stream_name_prefix.is_some() {
         return Err(Error::invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
-    let key = caller.identified_group(input.log_group_name, input.log_group_identifier)?;
+    let key = context.identified_group(input.log_group_name, input.log_group_identifier)?;
     let mut streams = store.group(&key)?.streams(input.log_stream_name_prefix.as_deref().unwrap_or_default());
     if by_time {
         // Those without events come first, as if their last one were before all others.
@@ -48,7 +56,7 @@ pub(super) fn describe(
     let page: Vec<&Stream> = streams.iter().skip(start).take(limit).collect();
     let more = start + page.len() < streams.len();
     let next_token = page.last().filter(|_| more).map(|last| token::write_name(&last.name));
-    let group_arn = caller.group_arn(&key.name);
+    let group_arn = context.group_arn(&key.name);
     let log_streams = page.into_iter().map(|stream| describe_one(&group_arn, stream)).collect();
     Ok(DescribeLogStreamsResponse { log_streams: Some(log_streams), next_token })
 }
