@@ -124,8 +124,7 @@ class Server:
 
     def client(self, service="lambda", *, region=REGION, credentials=None, validate=True, timeout=60):
         """A boto3 client that neither tries again nor hides anything; what it is answered is held against the model."""
-        key, secret = credentials or self.credentials
-        session = boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
+        session = boto3.session.Session(*(credentials or self.credentials), region_name=region)
         client = session.client(
             service,
             endpoint_url=self.endpoint,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rushlight_auth::Authorizer;
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
@@ -34,6 +35,8 @@ pub struct Dependencies {
     pub clock: Clock,
     /// Limits of each account in each region.
     pub quotas: AccountQuotas,
+    /// Decides what callers may do.
+    pub authorizer: Authorizer,
     /// Whether resource-based policies that let in whoever comes are refused.
     pub block_public_policies: bool,
     /// What this machine can run.

@@ -19,6 +19,7 @@
 
 mod account;
 mod alias;
+mod authorization;
 mod capacity_provider;
 pub mod code;
 mod code_signing_config;

@@ -1,5 +1,6 @@
 //! Every operation that the control plane offers, a line each. What is not listed answers that it is not offered.
 //!
+//! Nothing is done that the caller has no permission for: see [`authorization`](crate::authorization).
 //! A change is carried out to its end, also when its caller hangs up: see `Control::to_the_end`.
 
 use rushlight_api::lambda::service::LambdaService;
@@ -23,12 +24,17 @@ macro_rules! operations {
             type Context = RequestContext;
 
             $(async fn $read(&self, context: &RequestContext, input: $read_input) -> Answer<$read_output> {
-                Ok($read_by(self, context, input).await?)
+                let context = self.authorize(context, &input).await?;
+                Ok($read_by(self, &context, input).await?)
             })*
 
             $(async fn $change(&self, context: &RequestContext, input: $change_input) -> Answer<$change_output> {
                 let (control, context) = (self.clone(), context.clone());
-                self.to_the_end(async move { $change_by(&control, &context, input).await }).await
+                self.to_the_end(async move {
+                    let context = control.authorize(&context, &input).await?;
+                    $change_by(&control, &context, input).await
+                })
+                .await
             })*
         }
     };

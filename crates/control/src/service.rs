@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
+use rushlight_auth::Authorizer;
 use rushlight_model::arn::FunctionId;
 use rushlight_model::capacity_provider::CapacityProvider;
 use rushlight_model::clock::Clock;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::authorization::CompiledPolicies;
 use crate::dependencies::{CodeUrls, DataPlane, Dependencies, EventSources, Objects, Runtimes};
 use crate::error::{Error, Result};
 use crate::event_source_mapping::Mappings;
@@ -57,6 +59,8 @@ pub struct Control {
     pub(crate) packages: PackageStore,
     pub(crate) clock: Clock,
     pub(crate) quotas: AccountQuotas,
+    pub(crate) authorizer: Authorizer,
+    pub(crate) compiled_policies: Arc<CompiledPolicies>,
     pub(crate) block_public_policies: bool,
     pub(crate) runtimes: Arc<dyn Runtimes>,
     pub(crate) code_urls: Arc<dyn CodeUrls>,
@@ -111,6 +115,8 @@ impl Control {
             packages: dependencies.packages,
             clock: dependencies.clock,
             quotas: dependencies.quotas,
+            authorizer: dependencies.authorizer,
+            compiled_policies: Arc::default(),
             block_public_policies: dependencies.block_public_policies,
             runtimes: dependencies.runtimes,
             code_urls: dependencies.code_urls,

@@ -1,8 +1,11 @@
 //! Who calls: signatures verified, or in permissive mode merely read.
+//!
+//! In permissive mode everybody is the root of the account that is claimed, so that nobody needs a permission within
+//! it.
 
 use rushlight_api::{Error, MessageKey};
-use rushlight_auth::Principal;
 use rushlight_auth::sigv4::{Accept, BodyHash, Head, Rejection, RequestView, Verifier, claimed_credential};
+use rushlight_auth::{Caller, Principal, PrincipalKind};
 use rushlight_model::arn::{Scope, is_region};
 
 /// How callers are authenticated.
@@ -14,17 +17,17 @@ pub enum Authentication {
     Permissive,
 }
 
-/// The caller of one request.
+/// Who made a request, and where: in the caller's account, in the region that it was signed for.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller {
+pub(crate) struct Authenticated {
     pub(crate) scope: Scope,
-    pub(crate) principal: Principal,
+    pub(crate) caller: Caller,
 }
 
 /// What is known after the head of a request was looked at, before its body is read.
 pub(crate) enum Checked {
     Enforced { verifier_head: Box<Head> },
-    Permitted(Caller),
+    Permitted(Authenticated),
 }
 
 /// Verifies or reads credentials for all requests.
@@ -37,6 +40,20 @@ pub(crate) struct Authenticator {
 impl Authenticator {
     pub(crate) fn new(authentication: Authentication, default: Scope) -> Self {
         Self { authentication, default }
+    }
+
+    /// Whether the caller is who runs this server: the root of its own account, whose key the server made.
+    fn is_operator(&self, caller: &Caller) -> bool {
+        caller.principal.kind() == PrincipalKind::Root && caller.principal.account() == self.default.account
+    }
+
+    /// Refuses everybody but the operator. Where signatures are not verified, anybody may be it.
+    pub(crate) fn check_operator(&self, caller: &Caller, purpose: &str) -> Result<(), Error> {
+        if self.enforces() && !self.is_operator(caller) {
+            let message = format!("only the server's root key may {purpose}");
+            return Err(Error::access_denied(Some(message)));
+        }
+        Ok(())
     }
 
     /// Whether signatures are verified.
@@ -63,9 +80,9 @@ impl Authenticator {
     }
 
     /// Second step: the body belongs to the head.
-    pub(crate) fn check_body(&self, checked: Checked, body: &[u8]) -> Result<Caller, Rejection> {
+    pub(crate) fn check_body(&self, checked: Checked, body: &[u8]) -> Result<Authenticated, Rejection> {
         match (checked, &self.authentication) {
-            (Checked::Permitted(caller), _) => Ok(caller),
+            (Checked::Permitted(authenticated), _) => Ok(authenticated),
             (Checked::Enforced { verifier_head }, Authentication::Enforce(verifier)) => {
                 let hash = match verifier_head.is_body_unsigned() {
                     true => BodyHash::EMPTY,
@@ -77,21 +94,22 @@ impl Authenticator {
                     account: principal.account().to_owned(),
                     region: verified.credential().region().to_owned(),
                 };
-                Ok(Caller { scope, principal })
+                let source_function_arn = verified.source_function_arn();
+                Ok(Authenticated { scope, caller: Caller { source_function_arn, ..Caller::new(principal) } })
             }
             // Not constructed: `Enforced` comes from a verifier.
             (Checked::Enforced { .. }, Authentication::Permissive) => Err(Rejection::SignatureMismatch),
         }
     }
 
-    fn permitted(&self, request: &RequestView<'_>) -> Caller {
+    fn permitted(&self, request: &RequestView<'_>) -> Authenticated {
         let claim = claimed_credential(request);
         let account = claim.as_ref().and_then(|claim| claim.account()).unwrap_or(&self.default.account);
         let region =
             claim.as_ref().and_then(|claim| claim.region.as_deref()).filter(|region| is_region(region));
         let region = region.unwrap_or(&self.default.region);
         let scope = Scope { account: account.to_owned(), region: region.to_owned() };
-        Caller { principal: Principal::root(&scope.account), scope }
+        Authenticated { caller: Caller::new(Principal::root(&scope.account)), scope }
     }
 }
 

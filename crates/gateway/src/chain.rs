@@ -6,9 +6,11 @@
 //!  3 authenticate   authenticate.rs  all that can be decided before the body is read
 //!  4 read           body.rs          within the operation's limit
 //!  5 authenticate   authenticate.rs  the body belongs to the head
-//!  6 dispatch       here             decode, validate, carry out: invoke.rs, control, logs
+//!  6 dispatch       here             decode, validate, authorize, carry out: invoke.rs, control, logs, iam.rs
 //!  7 respond        respond.rs       encode, add the request id
 //! ```
+
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -17,16 +19,14 @@ use hyper::body::Incoming;
 use rushlight_api::lambda::Operation;
 use rushlight_api::lambda::routes::Resolution;
 use rushlight_api::{Error, Query, lambda, logs};
-use rushlight_auth::PrincipalKind;
 use rushlight_auth::sigv4::RequestView;
 use rushlight_control::RequestContext;
-use rushlight_model::arn::Scope;
 use rushlight_model::quota;
 use rushlight_model::request_id::RequestId;
-use rushlight_services::logs::Caller as LogsCaller;
+use rushlight_services::RequestContext as ServiceContext;
 
 use crate::Gateway;
-use crate::authenticate::{Caller, rejected};
+use crate::authenticate::{Authenticated, rejected};
 use crate::body::{self, BodyError};
 use crate::respond::{HttpResponse, Protocol, finish, json};
 use crate::route::Route;
@@ -34,28 +34,33 @@ use crate::route::Route;
 /// Largest body of an operation that uploads nothing.
 const CONTROL_REQUEST_BYTES: usize = 6 * 1024 * 1024;
 
-/// A request after routing: its head, its id, and its body still to be read.
-struct Received<'a> {
-    parts: &'a Parts,
+/// A request after routing: its head, its id, where it comes from, and its body still to be read.
+pub(crate) struct Received<'a> {
+    pub(crate) parts: &'a Parts,
     body: Incoming,
-    request_id: RequestId,
+    pub(crate) request_id: RequestId,
+    source_ip: Option<IpAddr>,
 }
 
 impl Gateway {
-    /// Answers one request. Never fails: what goes wrong becomes a response.
-    pub async fn handle(&self, request: Request<Incoming>) -> HttpResponse {
+    /// Answers one request, which came from `source_ip`. Never fails: what goes wrong becomes a response.
+    pub async fn handle(&self, request: Request<Incoming>, source_ip: Option<IpAddr>) -> HttpResponse {
         let (parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query());
         let route = Route::of(&parts, &query);
         let request_id = RequestId::random();
-        let received = Received { parts: &parts, body, request_id };
+        let received = Received { parts: &parts, body, request_id, source_ip };
         let (protocol, answer) = match route {
             Route::Lambda(resolution) => {
                 (Protocol::RestJson, self.lambda(received, &resolution, &query).await)
             }
             Route::Logs(operation) => (Protocol::AwsJson, self.logs(received, operation).await),
-            Route::Code { account, region, sha256 } => {
-                (Protocol::RestJson, self.code(received.parts, account, region, sha256).await)
+            Route::Code { region, sha256 } => {
+                (Protocol::RestJson, self.code(received.parts, region, sha256).await)
+            }
+            Route::Query => (Protocol::RestJson, Ok(self.query(received).await)),
+            Route::CreateAccount { account } => {
+                (Protocol::RestJson, self.create_account(received, account).await)
             }
             Route::Health => (Protocol::RestJson, Ok(health())),
             Route::AdvanceClock => (Protocol::RestJson, self.advance_clock(received, &query).await),
@@ -75,23 +80,20 @@ impl Gateway {
         query: &Query<'_>,
     ) -> Result<Response<Bytes>, Error> {
         let operation = resolution.operation;
-        let Received { parts, body, request_id } = received;
+        let (parts, request_id) = (received.parts, received.request_id);
         let limit = body_limit(operation);
         let too_large = |_| too_large(operation, limit);
-        let (caller, body) = self.authenticated(parts, body, &["lambda"], limit, too_large).await?;
+        let (Authenticated { scope, caller }, body) =
+            self.authenticated(received, &["lambda"], limit, too_large).await?;
         tracing::debug!(%request_id, operation = operation.name(), caller = caller.principal.arn(), "request.received");
         match operation {
             Operation::Invoke => {
                 let input = lambda::decode::invoke_request(&resolution.labels, query, &parts.headers, body)?;
-                self.invoke(parts, caller, request_id, input).await
+                let owner = self.control.authorize_invocation(&caller, &scope, &input).await?;
+                self.invoke(parts, &owner.unwrap_or(scope), request_id, input).await
             }
             _ => {
-                let context = RequestContext {
-                    scope: caller.scope,
-                    principal: caller.principal.arn().to_owned(),
-                    request_id,
-                    host: host(parts),
-                };
+                let context = RequestContext { scope, caller, request_id, host: host(parts) };
                 lambda::service::dispatch(&self.control, &context, resolution, query, &parts.headers, body)
                     .await
             }
@@ -103,12 +105,9 @@ impl Gateway {
         received: Received<'_>,
         operation: logs::Operation,
     ) -> Result<Response<Bytes>, Error> {
-        let Received { parts, body, .. } = received;
-        let too_large = |_| Error::request_entity_too_large("Request body is too large");
-        let (caller, body) =
-            self.authenticated(parts, body, &["logs"], CONTROL_REQUEST_BYTES, too_large).await?;
-        let Scope { account, region } = caller.scope;
-        logs::service::dispatch(&self.logs, &LogsCaller { account, region }, operation, body).await
+        let (Authenticated { scope, caller }, body) =
+            self.authenticated(received, &["logs"], CONTROL_REQUEST_BYTES, too_large_for_all).await?;
+        logs::service::dispatch(&self.logs, &ServiceContext { scope, caller }, operation, body).await
     }
 
     async fn advance_clock(
@@ -116,12 +115,9 @@ impl Gateway {
         received: Received<'_>,
         query: &Query<'_>,
     ) -> Result<Response<Bytes>, Error> {
-        let too_large = |_| Error::request_entity_too_large("Request body is too large");
-        let (caller, _) =
-            self.authenticated(received.parts, received.body, &["lambda"], 1024, too_large).await?;
-        if caller.principal.kind() != PrincipalKind::Root {
-            return Err(Error::access_denied(Some("only the root key may advance the clock".to_owned())));
-        }
+        let (Authenticated { caller, .. }, _) =
+            self.authenticated(received, &["lambda"], 1024, too_large_for_all).await?;
+        self.authenticator.check_operator(&caller, "advance the clock")?;
         let seconds = query.get("seconds").and_then(|text| text.parse().ok());
         let seconds =
             seconds.ok_or_else(|| Error::validation("seconds: a whole number of seconds is wanted"))?;
@@ -134,14 +130,14 @@ impl Gateway {
     }
 
     /// Steps 3 to 5.
-    async fn authenticated(
+    pub(crate) async fn authenticated(
         &self,
-        parts: &Parts,
-        body: Incoming,
+        received: Received<'_>,
         services: &[&str],
         limit: usize,
         too_large: impl FnOnce(u64) -> Error,
-    ) -> Result<(Caller, Bytes), Error> {
+    ) -> Result<(Authenticated, Bytes), Error> {
+        let Received { parts, body, source_ip, .. } = received;
         let view = RequestView::from(parts);
         // A signature covers the normalised path, routes are taken by the path as it was sent: they must be one.
         if !view.is_path_normal() {
@@ -161,9 +157,11 @@ impl Gateway {
             BodyError::TooLarge { bytes } => too_large(bytes),
             BodyError::Slow | BodyError::Broken => Error::serialization(None),
         })?;
-        let caller =
+        let mut authenticated =
             self.authenticator.check_body(checked, &body).map_err(|rejection| rejected(&rejection))?;
-        Ok((caller, body))
+        authenticated.caller.source_ip = source_ip;
+        authenticated.caller.user_agent = parts.headers.get(http::header::USER_AGENT).cloned();
+        Ok((authenticated, body))
     }
 }
 
@@ -184,6 +182,11 @@ fn body_limit(operation: Operation) -> usize {
         Operation::Invoke => quota::SYNCHRONOUS_PAYLOAD_BYTES,
         _ => CONTROL_REQUEST_BYTES,
     }
+}
+
+/// What is said of a body that is too large, where no operation has words of its own for it.
+pub(crate) fn too_large_for_all(_: u64) -> Error {
+    Error::request_entity_too_large("Request body is too large")
 }
 
 fn too_large(operation: Operation, limit: usize) -> Error {

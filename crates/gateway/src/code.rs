@@ -10,7 +10,7 @@ use rushlight_auth::sigv4::RequestView;
 use rushlight_control::Digest;
 
 use crate::Gateway;
-use crate::authenticate::rejected;
+use crate::authenticate::{Authenticated, rejected};
 
 /// The signing name in these URLs' credential scope.
 pub const CODE_SERVICE: &str = "s3";
@@ -19,21 +19,21 @@ impl Gateway {
     pub(crate) async fn code(
         &self,
         parts: &Parts,
-        account: &str,
         region: &str,
         sha256: &str,
     ) -> Result<Response<Bytes>, Error> {
         let now = self.clock.now().as_seconds();
         let view = RequestView::from(parts);
-        let caller = self
+        let authenticated = self
             .authenticator
             .check_head(&view, &[CODE_SERVICE], now)
             .and_then(|checked| self.authenticator.check_body(checked, &[]))
             .map_err(|rejection| rejected(&rejection))?;
-        // The signature covers the path, so the holder of one URL reaches one package; and a key reaches only
-        // packages of its own account and region.
-        if self.authenticator.enforces() && (caller.scope.account != account || caller.scope.region != region)
-        {
+        // The signature covers the path, so the holder of one URL reaches one package. Such URLs are made by the
+        // server, with the root key; a key of anybody else makes none.
+        let Authenticated { scope, caller } = authenticated;
+        self.authenticator.check_operator(&caller, "sign for packages")?;
+        if self.authenticator.enforces() && scope.region != region {
             return Err(Error::access_denied(None));
         }
         let digest: Digest = sha256.parse().map_err(|_| Error::unknown_operation())?;

@@ -9,13 +9,12 @@ use rushlight_api::Error;
 use rushlight_api::lambda::types::{InvocationType, InvokeRequest, InvokeResponse, LogType};
 use rushlight_api::lambda::{encode, errors};
 use rushlight_invoke::{Answer, Error as InvokeError};
-use rushlight_model::arn::{FunctionReference, ReferenceError};
+use rushlight_model::arn::{FunctionReference, ReferenceError, Scope};
 use rushlight_model::invocation::{Invocation, Outcome};
 use rushlight_model::request_id::RequestId;
 use rushlight_model::{quota, trace};
 
 use crate::Gateway;
-use crate::authenticate::Caller;
 use crate::json_check;
 
 const TRACE_ID: &str = "x-amzn-trace-id";
@@ -27,17 +26,16 @@ const UNHANDLED: &str = "Unhandled";
 const NO_PAYLOAD: Bytes = Bytes::from_static(b"{}");
 
 impl Gateway {
-    /// Carries out an `Invoke` whose input has passed validation.
+    /// Carries out an `Invoke` whose input has passed validation, and that its caller may make, on a function of `scope`.
     pub(crate) async fn invoke(
         &self,
         parts: &Parts,
-        caller: Caller,
+        scope: &Scope,
         request_id: RequestId,
         input: InvokeRequest,
     ) -> Result<Response<Bytes>, Error> {
-        let reference =
-            FunctionReference::parse(&caller.scope, &input.function_name, input.qualifier.as_deref())
-                .map_err(reference_error)?;
+        let reference = FunctionReference::parse(scope, &input.function_name, input.qualifier.as_deref())
+            .map_err(reference_error)?;
         let invocation_type = input.invocation_type.unwrap_or(InvocationType::RequestResponse);
         match invocation_type {
             InvocationType::DryRun => {

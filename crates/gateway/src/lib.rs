@@ -9,6 +9,7 @@ mod authenticate;
 mod body;
 pub mod chain;
 mod code;
+mod iam;
 mod invoke;
 mod json_check;
 mod listener;
@@ -19,6 +20,7 @@ use rushlight_control::Control;
 use rushlight_invoke::Invoker;
 use rushlight_model::arn::Scope;
 use rushlight_model::clock::Clock;
+use rushlight_services::iam::{Iam, Sts};
 use rushlight_services::logs::Logs;
 
 pub use crate::authenticate::Authentication;
@@ -38,6 +40,10 @@ pub struct Dependencies {
     pub invoker: Invoker,
     /// The log service.
     pub logs: Logs,
+    /// The users, roles and policies.
+    pub iam: Iam,
+    /// Temporary credentials.
+    pub sts: Sts,
     /// The one clock.
     pub clock: Clock,
 }
@@ -48,6 +54,8 @@ pub struct Gateway {
     control: Control,
     invoker: Invoker,
     logs: Logs,
+    iam: Iam,
+    sts: Sts,
     clock: Clock,
 }
 
@@ -55,8 +63,9 @@ impl Gateway {
     /// Puts the parts together.
     #[must_use]
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { authentication, default_scope, control, invoker, logs, clock } = dependencies;
+        let Dependencies { authentication, default_scope, control, invoker, logs, iam, sts, clock } =
+            dependencies;
         let authenticator = Authenticator::new(authentication, default_scope);
-        Self { authenticator, control, invoker, logs, clock }
+        Self { authenticator, control, invoker, logs, iam, sts, clock }
     }
 }

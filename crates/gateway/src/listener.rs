@@ -105,9 +105,10 @@ pub async fn serve_connection(
 ) {
     // Answers are written in one piece; waiting to fill a segment would only delay them.
     let _ = stream.set_nodelay(true);
+    let source_ip = stream.peer_addr().ok().map(|peer| peer.ip());
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(gateway.handle(request).await) }
+        async move { Ok::<_, Infallible>(gateway.handle(request, source_ip).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

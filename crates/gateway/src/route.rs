@@ -17,7 +17,11 @@ pub(crate) enum Route<'a> {
     /// `POST /_rushlight/clock/advance?seconds=N`.
     AdvanceClock,
     /// `GET /_rushlight/code/<account>/<region>/<sha256>`: a package, by presigned URL.
-    Code { account: &'a str, region: &'a str, sha256: &'a str },
+    Code { region: &'a str, sha256: &'a str },
+    /// `POST /_rushlight/accounts/<account>`.
+    CreateAccount { account: &'a str },
+    /// An operation of IAM or STS: which one is told by the form.
+    Query,
     /// An operation of CloudWatch Logs.
     Logs(logs::Operation),
     /// An operation of Lambda.
@@ -37,6 +41,9 @@ impl<'a> Route<'a> {
             return operation
                 .map_or_else(|| Self::Unknown(rushlight_api::Error::unknown_operation()), Self::Logs);
         }
+        if path == "/" && is_form(parts, query) {
+            return Self::Query;
+        }
         match lambda::routes::resolve(&parts.method, path, query) {
             Some(resolution) => Self::Lambda(resolution),
             None => Self::Unknown(lambda::routes::unresolved(path)),
@@ -49,10 +56,23 @@ impl<'a> Route<'a> {
         match (parts.method.as_str(), segments) {
             ("GET" | "HEAD", [Some("health"), None, ..]) => Self::Health,
             ("POST", [Some("clock"), Some("advance"), None, ..]) => Self::AdvanceClock,
-            ("GET", [Some("code"), Some(account), Some(region), Some(sha256), None]) => {
-                Self::Code { account, region, sha256 }
+            ("POST", [Some("accounts"), Some(account), None, ..]) => Self::CreateAccount { account },
+            ("GET", [Some("code"), Some(_account), Some(region), Some(sha256), None]) => {
+                Self::Code { region, sha256 }
             }
             _ => Self::Unknown(rushlight_api::Error::unknown_operation()),
         }
+    }
+}
+
+/// Whether this is a request of the Query protocol: a form, or a query that names an action.
+fn is_form(parts: &Parts, query: &Query<'_>) -> bool {
+    let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match parts.method {
+        http::Method::POST => {
+            content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+        }
+        http::Method::GET => query.get("Action").is_some(),
+        _ => false,
     }
 }

@@ -164,6 +164,12 @@ impl FunctionReference {
     }
 }
 
+/// The account that a function's name names, if it does: in an ARN or in front of `function:`.
+#[must_use]
+pub fn named_account(text: &str) -> Option<&str> {
+    Parts::split(text)?.account
+}
+
 /// The parts of a function's name before they are held against the request's scope.
 struct Parts<'a> {
     region: Option<&'a str>,

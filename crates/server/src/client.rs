@@ -17,6 +17,7 @@ use crate::config::default_data_dir;
 pub use crate::http_client::Answer;
 use crate::http_client::{HttpClient, HttpError, Patience};
 use crate::keys::{CREDENTIALS_FILE, environment_key, read_profile};
+use crate::xml;
 
 /// Functions may take a quarter of an hour to answer.
 const PATIENCE: Patience = Patience {
@@ -136,6 +137,34 @@ impl Client {
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
         let answer = self.send("logs", Method::POST, "/", &headers, Bytes::from(input.to_string())).await?;
         answer.json()
+    }
+}
+
+/// The version of IAM's API.
+const IAM_VERSION: &str = "2010-05-08";
+
+impl Client {
+    /// Calls an operation of IAM and reads the XML answer.
+    ///
+    /// # Errors
+    /// As [`Client::lambda`].
+    pub async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> anyhow::Result<String> {
+        let pairs = [("Action", action), ("Version", IAM_VERSION)];
+        let pairs = pairs.iter().chain(parameters).map(|(name, value)| {
+            format!(
+                "{name}={}",
+                percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC)
+            )
+        });
+        let form = pairs.collect::<Vec<_>>().join("&");
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let answer = self.send("iam", Method::POST, "/", &headers, Bytes::from(form)).await?;
+        let xml = String::from_utf8_lossy(&answer.body).into_owned();
+        if answer.status.is_success() {
+            return Ok(xml);
+        }
+        let code = xml::text(&xml, "Code").unwrap_or_else(|| answer.status.to_string());
+        bail!("{code}: {}", xml::text(&xml, "Message").unwrap_or_else(|| "no message".to_owned()))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use rushlight_auth::sigv4::{CredentialLookup, Identity};
 use rushlight_auth::{AccessKey, Principal, Profile, SessionKey};
+use rushlight_services::iam::Directory;
 
 /// The AWS profile of the root key, in the data directory.
 pub const CREDENTIALS_FILE: &str = "credentials";
@@ -118,23 +119,30 @@ fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The keys that requests may be signed with: the root key, and the sessions of execution roles.
+/// The keys that requests may be signed with: the root key, those of users and of other accounts' roots, and sessions
+/// of roles.
 #[derive(Debug)]
 pub struct KeyRing {
     root_id: String,
     root: Arc<Identity>,
+    directory: Arc<Directory>,
     sessions: Arc<SessionKey>,
 }
 
 impl KeyRing {
     /// The root key is of `account`.
-    pub fn new(root: &AccessKey, account: &str, sessions: Arc<SessionKey>) -> Self {
+    pub fn new(
+        root: &AccessKey,
+        account: &str,
+        directory: Arc<Directory>,
+        sessions: Arc<SessionKey>,
+    ) -> Self {
         let identity = Identity {
             secret: root.secret_access_key.clone(),
             session: None,
             principal: Principal::root(account),
         };
-        Self { root_id: root.access_key_id.clone(), root: Arc::new(identity), sessions }
+        Self { root_id: root.access_key_id.clone(), root: Arc::new(identity), directory, sessions }
     }
 }
 
@@ -143,7 +151,10 @@ impl CredentialLookup for KeyRing {
         if access_key_id == self.root_id {
             return Some(Arc::clone(&self.root));
         }
-        self.sessions.identity(access_key_id, session_token?)
+        match session_token {
+            Some(token) => self.sessions.identity(access_key_id, token),
+            None => self.directory.identity(access_key_id),
+        }
     }
 }
 

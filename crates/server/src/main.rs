@@ -11,6 +11,7 @@ mod keys;
 mod output;
 mod s3;
 mod wire;
+mod xml;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ enum Command {
     Invoke(command::invoke::Arguments),
     /// Show a function's log.
     Logs(command::logs::Arguments),
+    /// Work with users, roles and what they may do.
+    Iam(command::iam::Arguments),
     /// Work with the server's clock.
     Clock(command::clock::Arguments),
 }
@@ -64,6 +67,7 @@ fn run(command: Command, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Functions(arguments) => client::block_on(command::functions::run(arguments, output)),
         Command::Invoke(arguments) => client::block_on(command::invoke::run(arguments, output)),
         Command::Logs(arguments) => client::block_on(command::logs::run(arguments, output)),
+        Command::Iam(arguments) => client::block_on(command::iam::run(arguments, output)),
         Command::Clock(arguments) => client::block_on(command::clock::run(arguments, output)),
     }
 }

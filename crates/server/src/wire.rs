@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rushlight_auth::sigv4::{Payload, Signer, Verifier};
-use rushlight_auth::{AccessKey, RoleSession, SessionKey};
+use rushlight_auth::{AccessKey, Authorizer, Identities, NoIdentities, RoleSession, SessionKey};
 use rushlight_control::{
     AnySource, CodeUrl, CodeUrls, Control, DataPlane, Objects, Retirement, RuntimeVersion, Runtimes, code,
 };
@@ -22,6 +22,7 @@ use rushlight_model::concurrency::Provision;
 use rushlight_model::function::Architecture;
 use rushlight_model::function_url::UrlPlace;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
+use rushlight_services::iam::{Directory, Iam, Sts};
 use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
 use rushlight_store::table::{Table, function, version};
 use rushlight_store::{BlobStore, BoxFuture, DataDirectory, Digest, PackageStore, Sqlite};
@@ -88,6 +89,9 @@ impl Server {
         let root = root_key(data.path(), &config.region)?;
         let sessions = Arc::new(session_key(data.path())?);
         let store = Arc::new(Sqlite::open(&data)?);
+        let rows: Arc<dyn rushlight_store::Backend> = store.clone();
+        let directory = Arc::new(Directory::open(&rows, clock.clone()).await?);
+        let authorizer = authorizer(config, &directory);
         let blobs = BlobStore::open(&data.join("blobs"))?;
         let packages = PackageStore::open(&data.join("packages"))?;
         let logs = LogStore::open(&data.join("logs"), LogStoreConfig::default(), clock.clone())?;
@@ -112,6 +116,7 @@ impl Server {
                 code: Arc::new(UnpackedCode { blobs: blobs.clone(), packages: packages.clone() }),
                 credentials: Arc::new(ExecutionRoles {
                     sessions: Arc::clone(&sessions),
+                    directory: Arc::clone(&directory),
                     clock: clock.clone(),
                 }),
                 catalogue: Arc::clone(&catalogue),
@@ -127,6 +132,7 @@ impl Server {
             packages,
             clock: clock.clone(),
             quotas: config.account_quotas,
+            authorizer: authorizer.clone(),
             block_public_policies: config.block_public_policies,
             runtimes: Arc::new(MachineRuntimes(catalogue)),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
@@ -140,7 +146,8 @@ impl Server {
             AuthMode::Enforce => Authentication::Enforce(Verifier::new(Box::new(KeyRing::new(
                 &root,
                 &config.account,
-                sessions,
+                Arc::clone(&directory),
+                Arc::clone(&sessions),
             )))),
             AuthMode::Permissive => Authentication::Permissive,
         };
@@ -149,7 +156,9 @@ impl Server {
             default_scope: Scope { account: config.account.clone(), region: config.region.clone() },
             control: control.clone(),
             invoker: invoker.clone(),
-            logs: Logs::new(logs.clone()),
+            logs: Logs::new(logs.clone(), authorizer.clone()),
+            iam: Iam::new(Arc::clone(&directory), authorizer.clone(), tracker.clone()),
+            sts: Sts::new(directory, authorizer, sessions),
             clock,
         }));
         let _ = endpoint.gateway.set(Arc::downgrade(&gateway));
@@ -173,6 +182,14 @@ impl Server {
         }
         self.logs.close();
         self.store.close();
+    }
+}
+
+/// Decides what callers may do. Where signatures are not verified, everybody is the root of an account.
+fn authorizer(config: &Config, directory: &Arc<Directory>) -> Authorizer {
+    match config.auth {
+        AuthMode::Enforce => Authorizer::new(Arc::clone(directory) as Arc<dyn Identities>),
+        AuthMode::Permissive => Authorizer::new(Arc::new(NoIdentities)),
     }
 }
 
@@ -275,15 +292,19 @@ impl CodeSource for UnpackedCode {
 /// Credentials for execution roles.
 struct ExecutionRoles {
     sessions: Arc<SessionKey>,
+    directory: Arc<Directory>,
     clock: Clock,
 }
 
 impl RoleCredentials for ExecutionRoles {
     fn issue(&self, function: &FunctionId, role: &str) -> Option<Credentials> {
         let session = RoleSession {
+            // Where roles are only names, one of another account does not lead into that account.
             account: function.scope.account.clone(),
-            role: role.rsplit('/').next().unwrap_or(role).to_owned(),
+            role: role.split_once(":role/").map_or(role, |(_, name)| name).to_owned(),
+            role_id: self.directory.role_id(role),
             session: function.name.clone(),
+            source_function_arn: Some(function.arn()),
             expires_at: (self.clock.now() + CREDENTIALS_LIFETIME).as_seconds(),
         };
         let key = self.sessions.issue(&session).ok()?;

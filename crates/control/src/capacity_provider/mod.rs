@@ -172,7 +172,14 @@ pub(crate) fn named(here: &Scope, text: &str) -> Result<CapacityProviderId> {
 }
 
 pub(crate) async fn existing(control: &Control, id: &CapacityProviderId) -> Result<Entry<CapacityProvider>> {
-    control.capacity_providers.get(&row(id)).await?.ok_or_else(|| missing(&id.arn()))
+    find(control, id).await?.ok_or_else(|| missing(&id.arn()))
+}
+
+pub(crate) async fn find(
+    control: &Control,
+    id: &CapacityProviderId,
+) -> Result<Option<Entry<CapacityProvider>>> {
+    Ok(control.capacity_providers.get(&row(id)).await?)
 }
 
 async fn change(

@@ -147,7 +147,11 @@ pub(crate) async fn existing(control: &Control, here: &Scope, arn: &str) -> Resu
     find(control, here, arn).await?.ok_or_else(|| Error::NoCodeSigningConfig { arn: arn.to_owned() })
 }
 
-async fn find(control: &Control, here: &Scope, arn: &str) -> Result<Option<Entry<CodeSigningConfig>>> {
+pub(crate) async fn find(
+    control: &Control,
+    here: &Scope,
+    arn: &str,
+) -> Result<Option<Entry<CodeSigningConfig>>> {
     match CodeSigningConfigId::parse(here, arn) {
         Some(id) => Ok(control.code_signing_configs.get(&row(&id)).await?),
         None => Ok(None),

@@ -56,7 +56,7 @@ impl Mappings {
         }
     }
 
-    async fn find(&self, scope: &Scope, uuid: &str) -> Result<Option<Entry<EventSourceMapping>>> {
+    pub(crate) async fn find(&self, scope: &Scope, uuid: &str) -> Result<Option<Entry<EventSourceMapping>>> {
         Ok(self.rows.get(&key(scope, uuid)).await?)
     }
 

@@ -37,6 +37,7 @@ pub(crate) async fn create(
 ) -> Result<CreateFunctionResponse> {
     let reference = name::new_function(&context.scope, &input.function_name)?;
     check_offered(&input)?;
+    control.check_execution_role(&reference.function, &input.role)?;
     let tags = tags::of_new_resource(input.tags.clone())?;
     let signing = input.code_signing_config_arn.clone();
     let layers = layers::resolve(control, context, package_type(&input), input.layers.as_deref()).await?;

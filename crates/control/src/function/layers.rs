@@ -10,7 +10,7 @@ use super::image;
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::layer::access::{Addressed, number};
+use crate::layer::access::{self, number};
 use crate::ledger::Hold;
 
 /// How many layers a function may have.
@@ -43,8 +43,7 @@ pub(super) async fn resolve(
         let Some((layer, Some(version))) = LayerId::parse(arn) else {
             return Err(missing(arn));
         };
-        let addressed = Addressed { layer };
-        if addressed.is_own(context) && !addressed.is_here(context) {
+        if layer.scope.region != context.scope.region {
             return Err(Error::invalid(format!(
                 "Layers are not in the same region as the function. Layers are expected to be in region {}.",
                 context.scope.region
@@ -52,15 +51,15 @@ pub(super) async fn resolve(
         }
         // The pattern lets digits through only; what is too large a number names nothing.
         let number = number(version.parse().unwrap_or(i64::MAX))?;
-        let (layer, hold) = find(control, context, &addressed, number, arn).await?;
-        if let Some((_, other)) = seen.iter().find(|(layer, _)| *layer == addressed.layer) {
+        let (found, hold) = find(control, context, &layer, number, arn).await?;
+        if let Some((_, other)) = seen.iter().find(|(seen, _)| *seen == layer) {
             return Err(Error::invalid(format!(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. \
                  {other} and {arn} are versions of the same layer."
             )));
         }
-        seen.push((addressed.layer, arn));
-        layers.push(layer);
+        seen.push((layer, arn));
+        layers.push(found);
         holds.extend(hold);
     }
     Ok(Some(Resolved { layers, _holds: holds }))
@@ -70,17 +69,17 @@ pub(super) async fn resolve(
 async fn find(
     control: &Control,
     context: &RequestContext,
-    addressed: &Addressed,
+    layer: &LayerId,
     number: u64,
     arn: &str,
 ) -> Result<(FunctionLayer, Option<Hold>)> {
-    let version = addressed.version(control, context, number).await?.ok_or_else(|| missing(arn))?;
+    let version = access::find(control, &context.scope, layer, number).await?.ok_or_else(|| missing(arn))?;
     let hold = match version.content.sha256.parse::<Digest>() {
         Ok(archive) => Some(control.ledger.hold(archive).await),
         Err(_) => None,
     };
     // If the version is still there, so is its archive, which it names; from here on the hold keeps it.
-    let version = addressed.version(control, context, number).await?.ok_or_else(|| missing(arn))?;
+    let version = access::find(control, &context.scope, layer, number).await?.ok_or_else(|| missing(arn))?;
     Ok((FunctionLayer { arn: arn.to_owned(), content: version.content.clone() }, hold))
 }
 

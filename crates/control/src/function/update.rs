@@ -89,6 +89,9 @@ pub(crate) async fn configuration(
 ) -> Result<UpdateFunctionConfigurationResponse> {
     let reference = name::latest(&context.scope, &input.function_name)?;
     check_offered(&input)?;
+    if let Some(role) = &input.role {
+        control.check_execution_role(&reference.function, role)?;
+    }
     if let Some(identifier) = &input.runtime {
         runtime::check_known(identifier.as_str(), control.clock.now())?;
     }

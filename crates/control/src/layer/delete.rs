@@ -3,7 +3,7 @@
 use rushlight_api::lambda::types::DeleteLayerVersionRequest;
 use rushlight_store::Expect;
 
-use super::access::{Addressed, key, number};
+use super::access::{self, key, number};
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::Result;
@@ -15,8 +15,7 @@ pub(crate) async fn delete(
     input: DeleteLayerVersionRequest,
 ) -> Result<()> {
     let number = number(input.version_number)?;
-    let addressed = Addressed::by_name(context, &input.layer_name)?;
-    let layer = addressed.own(context, "lambda:DeleteLayerVersion", Some(number))?;
+    let layer = access::here(&context.scope, &input.layer_name)?;
     control.layer_versions.delete(&key(&layer, number), Expect::Any).await?;
     tracing::info!(layer = %layer.version_arn(number), request = %context.request_id, "layer.deleted");
     Ok(())

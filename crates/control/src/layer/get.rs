@@ -6,7 +6,7 @@ use rushlight_api::lambda::types::{
 };
 use rushlight_model::layer::LayerId;
 
-use super::access::{Addressed, not_there, number};
+use super::access::{self, not_there, number};
 use super::view;
 use crate::Control;
 use crate::context::RequestContext;
@@ -18,8 +18,8 @@ pub(crate) async fn get(
     input: GetLayerVersionRequest,
 ) -> Result<GetLayerVersionResponse> {
     let number = number(input.version_number)?;
-    let addressed = Addressed::by_name(context, &input.layer_name)?;
-    shown(control, context, &addressed, number).await
+    let layer = access::here(&context.scope, &input.layer_name)?;
+    shown(control, context, &layer, number).await
 }
 
 pub(crate) async fn get_by_arn(
@@ -32,15 +32,15 @@ pub(crate) async fn get_by_arn(
     };
     // The pattern lets digits through only; what is too large a number names nothing.
     let number = number(version.parse().unwrap_or(i64::MAX))?;
-    shown(control, context, &Addressed { layer }, number).await
+    shown(control, context, &layer, number).await
 }
 
 async fn shown(
     control: &Control,
     context: &RequestContext,
-    addressed: &Addressed,
+    layer: &LayerId,
     number: u64,
 ) -> Result<GetLayerVersionResponse> {
-    let version = addressed.version(control, context, number).await?.ok_or_else(not_there)?;
+    let version = access::find(control, &context.scope, layer, number).await?.ok_or_else(not_there)?;
     Ok(view::version(control, context, &version))
 }

@@ -8,7 +8,7 @@ use rushlight_model::arn::Scope;
 use rushlight_model::layer::{LayerId, LayerVersion};
 use rushlight_store::table::layer::{head_key, scope, versions};
 
-use super::access::{Addressed, key};
+use super::access::{self, key};
 use super::compatibility::Filter;
 use super::view;
 use crate::Control;
@@ -44,8 +44,7 @@ pub(crate) async fn versions_of(
     input: ListLayerVersionsRequest,
 ) -> Result<ListLayerVersionsResponse> {
     let filter = Filter::new(input.compatible_runtime.as_ref(), input.compatible_architecture.as_ref())?;
-    let addressed = Addressed::by_name(context, &input.layer_name)?;
-    let layer = addressed.own(context, "lambda:ListLayerVersions", None)?;
+    let layer = access::here(&context.scope, &input.layer_name)?;
     let list = format!("versions of layer {}", layer.name);
     let page = Page::read(&context.scope, &list, input.marker.as_deref(), input.max_items, PAGE)?;
     let before = page.after.as_deref().and_then(|number| number.parse().ok());

@@ -8,8 +8,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | publish, get, list, delete, permission | one operation or a few of a kind each |
-//! | access | which layer a request means, and whether the caller may use it |
-//! | policy | the document that lets other accounts in, and what it decides |
+//! | access | which layer a request means, and which policy it has |
+//! | policy | the document that lets other accounts in |
 //! | compatibility | the rules of compatible runtimes, and the filters of lists |
 //! | view | what a version looks like from outside |
 

@@ -9,7 +9,7 @@ use rushlight_model::layer::{LayerId, LayerPolicy, LayerPrincipal, LayerStatemen
 use rushlight_store::table::Entry;
 use uuid::Uuid;
 
-use super::access::{self, Addressed, key};
+use super::access::{self, key};
 use super::policy;
 use crate::Control;
 use crate::context::RequestContext;
@@ -21,8 +21,7 @@ pub(crate) async fn add(
     input: AddLayerVersionPermissionRequest,
 ) -> Result<AddLayerVersionPermissionResponse> {
     let number = access::number(input.version_number)?;
-    let addressed = Addressed::by_name(context, &input.layer_name)?;
-    let layer = addressed.own(context, "lambda:AddLayerVersionPermission", Some(number))?;
+    let layer = access::here(&context.scope, &input.layer_name)?;
     let statement = LayerStatement {
         sid: input.statement_id,
         principal: principal(context, &input.principal),
@@ -46,8 +45,7 @@ pub(crate) async fn remove(
     input: RemoveLayerVersionPermissionRequest,
 ) -> Result<()> {
     let number = access::number(input.version_number)?;
-    let addressed = Addressed::by_name(context, &input.layer_name)?;
-    let layer = addressed.own(context, "lambda:RemoveLayerVersionPermission", Some(number))?;
+    let layer = access::here(&context.scope, &input.layer_name)?;
     let sid = &input.statement_id;
     let version = change(control, &layer, number, |version| {
         check_revision(version, input.revision_id.as_deref())?;
@@ -64,10 +62,10 @@ pub(crate) async fn get_policy(
     input: GetLayerVersionPolicyRequest,
 ) -> Result<GetLayerVersionPolicyResponse> {
     let number = access::number(input.version_number)?;
-    let addressed = Addressed::by_name(context, &input.layer_name)?;
-    let layer = addressed.own(context, "lambda:GetLayerVersionPolicy", Some(number))?;
-    let version =
-        access::find(control, &layer, number).await?.ok_or_else(|| does_not_exist(&layer, number))?;
+    let layer = access::here(&context.scope, &input.layer_name)?;
+    let version = access::find(control, &context.scope, &layer, number)
+        .await?
+        .ok_or_else(|| does_not_exist(&layer, number))?;
     let policy = version.policy.as_ref().ok_or_else(no_policy)?;
     Ok(GetLayerVersionPolicyResponse {
         policy: Some(policy::document(&version, &policy.statements)),

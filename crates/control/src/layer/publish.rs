@@ -11,7 +11,7 @@ use rushlight_model::layer::{LayerContent, LayerHead, LayerId, LayerVersion};
 use rushlight_store::Expect;
 use rushlight_store::table::layer::head_key;
 
-use super::access::{Addressed, key};
+use super::access::{self, key};
 use super::{compatibility, view};
 use crate::Control;
 use crate::context::RequestContext;
@@ -24,8 +24,7 @@ pub(crate) async fn publish(
     input: PublishLayerVersionRequest,
 ) -> Result<PublishLayerVersionResponse> {
     compatibility::check_runtimes(input.compatible_runtimes.as_deref(), control.clock.now())?;
-    let addressed = Addressed::by_name(context, &input.layer_name)?;
-    let layer = addressed.own(context, "lambda:PublishLayerVersion", None)?;
+    let layer = access::here(&context.scope, &input.layer_name)?;
     let archive = source(input.content).archive(control.objects.as_ref(), context).await?;
     let content = LayerContent {
         sha256: archive.digest.to_string(),

@@ -57,7 +57,7 @@ fn with_policy(head: &FunctionHead, reference: &FunctionReference, document: Opt
 }
 
 fn report(context: &RequestContext, reference: &FunctionReference, sid: Option<&str>, event: &'static str) {
-    tracing::info!(resource = %reference.arn(), sid, caller = %context.principal, request = %context.request_id, "{event}");
+    tracing::info!(resource = %reference.arn(), sid, caller = context.caller.principal.arn(), request = %context.request_id, "{event}");
 }
 
 /// The answer where there is no policy to be shown.

@@ -160,7 +160,7 @@ async fn whole_documents_and_statements_are_one_policy() {
     let world = published().await;
     add(&world, statement("f", "before")).await.unwrap();
     let policy = json!({"Statement": {
-        "Sid": "whole", "Effect": "Deny", "Principal": {"AWS": ACCOUNT}, "Action": "lambda:*", "Resource": "*",
+        "Sid": "whole", "Effect": "Deny", "Principal": {"AWS": ACCOUNT}, "Action": "lambda:DeleteFunction", "Resource": "*",
     }});
     let answer = put(&world, "", &policy).await.unwrap();
     assert_eq!(answer.policy.as_deref(), Some(&*policy.to_string()));
@@ -211,7 +211,7 @@ async fn a_policy_has_at_most_20_kilobytes() {
     let policy = |length: usize| {
         let text = |id: &str| {
             json!({"Id": id, "Statement": [{
-                "Effect": "Deny", "Principal": "*", "Action": "lambda:*", "Resource": "*",
+                "Effect": "Deny", "Principal": "*", "Action": "lambda:DeleteFunction", "Resource": "*",
             }]})
         };
         let rest = length - text("").to_string().len();

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::*;
+use rushlight_auth::{Authorizer, Caller, NoIdentities, Principal};
 use rushlight_control::{
     CodeUrl, CodeUrls, Control, DataPlane, Dependencies, EventSources, Object, ObjectError, ObjectRequest,
     Objects, RequestContext, Retirement, RuntimeVersion, Runtimes, SourceCheck, SourceRefusal,
@@ -96,6 +97,7 @@ impl World {
             packages: packages.clone(),
             clock: clock.clone(),
             quotas,
+            authorizer: Authorizer::new(Arc::new(NoIdentities)),
             block_public_policies: false,
             runtimes: machine.clone(),
             code_urls: Arc::new(Urls),
@@ -247,7 +249,7 @@ pub(crate) fn here() -> RequestContext {
 pub(crate) fn in_scope(account: &str, region: &str) -> RequestContext {
     RequestContext {
         scope: Scope { account: account.into(), region: region.into() },
-        principal: format!("arn:aws:iam::{account}:user/ann"),
+        caller: Caller::new(Principal::root(account)),
         request_id: RequestId::random(),
         host: Some("localhost:9000".into()),
     }

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod doctor;
 pub mod functions;
+pub mod iam;
 pub mod invoke;
 pub mod logs;
 pub mod serve;

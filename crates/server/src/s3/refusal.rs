@@ -4,6 +4,7 @@ use http::StatusCode;
 use rushlight_control::ObjectError;
 
 use crate::http_client::Answer;
+use crate::xml;
 
 /// How much of an answer that is no object is looked at, in bytes.
 const CONSIDERED_BYTES: usize = 64 * 1024;
@@ -25,11 +26,11 @@ impl Refusal {
         let considered = &answer.body[..answer.body.len().min(CONSIDERED_BYTES)];
         let text = String::from_utf8_lossy(considered);
         let header = answer.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
-        let region = header.map(str::to_owned).or_else(|| element(&text, "Region"));
+        let region = header.map(str::to_owned).or_else(|| xml::text(&text, "Region"));
         let status = answer.status;
         // Services that are none of S3 answer something else, gateways in front of them often nothing.
-        let code = element(&text, "Code").unwrap_or_else(|| status.to_string());
-        let message = element(&text, "Message").unwrap_or_else(|| "none".into());
+        let code = xml::text(&text, "Code").unwrap_or_else(|| status.to_string());
+        let message = xml::text(&text, "Message").unwrap_or_else(|| "none".into());
         Self { status, code, message: message.chars().take(MESSAGE_CHARACTERS).collect(), region }
     }
 
@@ -50,52 +51,6 @@ impl From<Refusal> for ObjectError {
             _ => message,
         };
         Self::Refused { code, message, by_failure: status.is_server_error() }
-    }
-}
-
-/// The text of the first element of this name that has no elements within.
-fn element(xml: &str, name: &str) -> Option<String> {
-    let rest = xml.split_once(&format!("<{name}>"))?.1;
-    let text = rest.split_once(&format!("</{name}>"))?.0;
-    (!text.contains('<')).then(|| unescaped(text.trim()))
-}
-
-fn unescaped(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        plain.push_str(before);
-        let entity = after.split_once(';').and_then(|(name, tail)| Some((character(name)?, tail)));
-        match entity {
-            Some((character, tail)) => {
-                plain.push(character);
-                rest = tail;
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
-        }
-    }
-    plain.push_str(rest);
-    plain
-}
-
-fn character(entity: &str) -> Option<char> {
-    match entity {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = entity.strip_prefix('#')?;
-            let value = match number.strip_prefix('x') {
-                Some(hex) => u32::from_str_radix(hex, 16),
-                None => number.parse(),
-            };
-            char::from_u32(value.ok()?)
-        }
     }
 }
 

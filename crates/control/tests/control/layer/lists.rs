@@ -208,7 +208,7 @@ async fn versions_of_other_accounts_are_not_listed() {
         world.control.list_layer_versions(&stranger, input).await,
         "AccessDeniedException",
         &format!(
-            "User: arn:aws:iam::999999999999:user/ann is not authorized to perform: lambda:ListLayerVersions on \
+            "User: arn:aws:iam::999999999999:root is not authorized to perform: lambda:ListLayerVersions on \
              resource: {LAYER} because no resource-based policy allows the lambda:ListLayerVersions action"
         ),
     );

@@ -59,7 +59,7 @@ fn denied<T: std::fmt::Debug>(answer: Answer<T>, action: &str, resource: &str) {
         answer,
         "AccessDeniedException",
         &format!(
-            "User: arn:aws:iam::999999999999:user/ann is not authorized to perform: lambda:{action} on resource: \
+            "User: arn:aws:iam::999999999999:root is not authorized to perform: lambda:{action} on resource: \
              {resource} because no resource-based policy allows the lambda:{action} action"
         ),
     );
