@@ -10,6 +10,7 @@ import pytest
 
 import conformance
 import golden as golden_files
+import identities
 import leftovers
 import packages
 import server as rushlight
@@ -131,6 +132,34 @@ def permissive(serve):
     instance = serve("--isolation", "none", "--auth", "permissive")
     yield instance
     instance.stop()
+
+
+@pytest.fixture(scope="session")
+def guarded(serve):
+    """A server whose account has roles, and so asks for them: that of the others has none."""
+    instance = serve("--isolation", ISOLATION, "--auth", "enforce")
+    iam = instance.client("iam")
+    iam.create_role(RoleName="service", AssumeRolePolicyDocument=identities.TRUST)
+    reads_queues = "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"
+    iam.attach_role_policy(RoleName="service", PolicyArn=reads_queues)
+    yield instance
+    assert "panicked" not in instance.log.read_text(errors="replace"), instance.log_tail(200)
+    assert instance.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def iam(guarded):
+    return guarded.client("iam")
+
+
+@pytest.fixture(scope="session")
+def sts(guarded):
+    return guarded.client("sts")
+
+
+@pytest.fixture
+def user(guarded, iam):
+    return identities.User(guarded, iam, unique("user"))
 
 
 @pytest.fixture(scope="session")

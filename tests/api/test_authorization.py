@@ -11,39 +11,9 @@ import botocore.exceptions
 import pytest
 
 import packages
-from conftest import ISOLATION
+from identities import OTHER, TRUST, User, denied, policy, statement
 from server import ACCOUNT, REGION, ROLE, arn, refused, unique, wait_until
 from test_operations import ACTIONS, BUILT, example, operations
-
-OTHER = "111122223333"
-TRUST = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-})
-
-
-def policy(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def statement(action, resource="*", effect="Allow", **condition):
-    written = {"Effect": effect, "Action": action, "Resource": resource}
-    return written | ({"Condition": condition} if condition else {})
-
-
-@pytest.fixture(scope="module")
-def guarded(serve):
-    """A server whose account has users and roles: the shared one has none."""
-    instance = serve("--isolation", ISOLATION, "--auth", "enforce")
-    instance.client("iam").create_role(RoleName="service", AssumeRolePolicyDocument=TRUST)
-    yield instance
-    assert "panicked" not in instance.log.read_text(errors="replace"), instance.log_tail(200)
-    instance.stop()
-
-
-@pytest.fixture(scope="module")
-def iam(guarded):
-    return guarded.client("iam")
 
 
 @pytest.fixture(scope="module")
@@ -54,43 +24,6 @@ def function(guarded, deployer):
     deploy.client.publish_version(FunctionName=name)
     deploy.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     return name
-
-
-class User:
-    """A user with one inline policy, which a test changes as it goes."""
-
-    def __init__(self, server, iam, name):
-        self.server, self.iam, self.name = server, iam, name
-        self.arn = iam.create_user(UserName=name)["User"]["Arn"]
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-        self.key = (key["AccessKeyId"], key["SecretAccessKey"])
-
-    def may(self, *statements):
-        self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=policy(*statements))
-
-    def client(self, service="lambda", **options):
-        return self.server.client(service, credentials=self.key, **options)
-
-    def denial(self, action, resource, reason=None):
-        reason = reason or f"because no identity-based policy allows the {action} action"
-        return f"User: {self.arn} is not authorized to perform: {action} on resource: {resource} {reason}"
-
-
-@pytest.fixture
-def user(guarded, iam):
-    return User(guarded, iam, unique("user"))
-
-
-def denied(call, message, **arguments):
-    return refused(call, "AccessDeniedException", message, **arguments)
-
-
-def credentials_of(client, function):
-    """Those of the function's execution environment: as (key, secret, token)."""
-    names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
-    answer = client.invoke(FunctionName=function, Payload=json.dumps({"do": "environment"}))
-    variables = json.load(answer["Payload"])
-    return tuple(variables[name] for name in names)
 
 
 # Every operation
@@ -413,69 +346,7 @@ def test_layers_of_other_accounts_need_the_users_permission_too(guarded, neighbo
     denied(user.client().get_layer_version_by_arn, user.denial("lambda:GetLayerVersion", version), Arn=version)
 
 
-# Execution roles
-
-
-def test_a_role_must_trust_lambda(guarded, iam, python_runtime):
-    client = guarded.client()
-    request = dict(FunctionName=unique("f"), Runtime=python_runtime, Handler="a.b", Code={"ZipFile": packages.probe()})
-    message = "The role defined for the function cannot be assumed by Lambda."
-
-    def cannot(call, **arguments):
-        refused(call, "InvalidParameterValueException", message, **arguments)
-
-    cannot(client.create_function, Role=f"arn:aws:iam::{ACCOUNT}:role/absent", **request)
-    name = unique("role")
-    trust = json.loads(TRUST)
-    trust["Statement"][0]["Principal"] = {"Service": "ec2.amazonaws.com"}
-    role = iam.create_role(RoleName=name, Path="/team/", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    cannot(client.create_function, Role=role, **request)
-    iam.update_assume_role_policy(RoleName=name, PolicyDocument=TRUST)
-    cannot(client.create_function, Role=role.replace("/team/", "/"), **request)
-    assert client.create_function(Role=role, **request)["Role"] == role
-    client.get_waiter("function_active_v2").wait(FunctionName=request["FunctionName"], WaiterConfig={"Delay": 1})
-    cannot(client.update_function_configuration, FunctionName=request["FunctionName"], Role=f"{role}x")
-    foreign = f"arn:aws:iam::{OTHER}:role/service"
-    denied(client.update_function_configuration, "Cross-account pass role is not allowed.", FunctionName=request["FunctionName"], Role=foreign)
-    client.delete_function(FunctionName=request["FunctionName"])
-
-
-def test_an_account_without_roles_takes_any_name_for_one(server, deploy):
-    assert server.client("iam").list_roles()["Roles"] == []
-    name = deploy(Role=f"arn:aws:iam::{OTHER}:role/anything")
-    # But such a role can do nothing.
-    client = server.client(credentials=credentials_of(server.client(), name))
-    me = f"arn:aws:sts::{ACCOUNT}:assumed-role/anything/{name}"
-    assert server.client("sts", credentials=credentials_of(server.client(), name)).get_caller_identity()["Arn"] == me
-    reason = "because no identity-based policy allows the lambda:ListFunctions action"
-    denied(client.list_functions, f"User: {me} is not authorized to perform: lambda:ListFunctions on resource: * {reason}")
-
-
-def test_what_a_function_may_is_what_its_role_may(guarded, iam, deployer, function):
-    name = unique("role")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]
-    deploy = deployer(guarded)
-    caller, other = deploy(Role=role["Arn"]), deploy(Role=role["Arn"])
-    inside = {f: credentials_of(deploy.client, f) for f in (caller, other)}
-    client = guarded.client(credentials=inside[caller])
-    me = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{caller}"
-    identity = guarded.client("sts", credentials=inside[caller]).get_caller_identity()
-    assert (identity["Arn"], identity["UserId"]) == (me, f"{role['RoleId']}:{caller}")
-    reason = "because no identity-based policy allows the lambda:InvokeFunction action"
-    message = f"User: {me} is not authorized to perform: lambda:InvokeFunction on resource: {arn(function)} {reason}"
-    denied(client.invoke, message, FunctionName=function)
-    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaRole")
-    assert client.invoke(FunctionName=function)["StatusCode"] == 200
-    iam.detach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaRole")
-    # A policy can be for one of the functions that have the role.
-    from_caller = {"ArnEquals": {"lambda:SourceFunctionArn": arn(caller)}}
-    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(statement("lambda:InvokeFunction", **from_caller)))
-    assert client.invoke(FunctionName=function)["StatusCode"] == 200
-    denied(
-        guarded.client(credentials=inside[other]).invoke,
-        message.replace(f"{name}/{caller}", f"{name}/{other}"),
-        FunctionName=function,
-    )
+# Logs
 
 
 def test_logs_take_permissions_too(guarded, iam, user, function):

@@ -74,6 +74,9 @@ pub trait Identities: Send + Sync {
     /// Whether the roles of this account are known. Where they are not, any role's name is taken for a role.
     fn knows_roles_of(&self, account: &str) -> bool;
 
+    /// What a session of this name of a role calls as, if there is such a role.
+    fn session_of(&self, role_arn: &str, session: &str) -> Option<Principal>;
+
     /// Whether a service may assume a role. `context` holds what it says of its reason.
     fn is_assumable(&self, role_arn: &str, service: &str, context: &Context<'_>) -> bool;
 }
@@ -89,6 +92,10 @@ impl Identities for NoIdentities {
 
     fn knows_roles_of(&self, _: &str) -> bool {
         false
+    }
+
+    fn session_of(&self, _: &str, _: &str) -> Option<Principal> {
+        None
     }
 
     fn is_assumable(&self, _: &str, _: &str, _: &Context<'_>) -> bool {
@@ -197,6 +204,10 @@ mod tests {
 
         fn knows_roles_of(&self, _: &str) -> bool {
             true
+        }
+
+        fn session_of(&self, _: &str, _: &str) -> Option<Principal> {
+            None
         }
 
         fn is_assumable(&self, _: &str, _: &str, _: &Context<'_>) -> bool {

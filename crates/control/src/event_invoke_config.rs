@@ -217,22 +217,31 @@ async fn check_destination(
     arn: &str,
 ) -> Result<()> {
     let invalid = || Error::invalid(format!("The destination ARN {arn} is invalid."));
-    let (function, qualifier) = match destination {
-        Ok(Destination::Function { function, qualifier }) => (function, qualifier),
-        Ok(_) => return Ok(()),
+    let destination = match destination {
+        Ok(destination) => destination,
         Err(DestinationError::FifoTopic) => {
             return Err(Error::invalid("FIFO-type Amazon SNS topics aren't supported as a destination."));
         }
         Err(_) => return Err(invalid()),
     };
-    if function == reference.function {
-        return Err(Error::invalid("You can't specify the function as a destination for itself."));
+    if let Destination::Function { function, qualifier } = &destination {
+        if *function == reference.function {
+            return Err(Error::invalid("You can't specify the function as a destination for itself."));
+        }
+        if function.scope != reference.function.scope {
+            return Err(invalid());
+        }
+        let entry = control.functions.get(&control.key(function)).await?;
+        entry.and_then(|entry| entry.value.version(qualifier.as_ref())).map(drop).ok_or_else(invalid)?;
     }
-    if function.scope != reference.function.scope {
-        return Err(invalid());
+    // A function that is not there is for others to find.
+    match control.functions.get(&control.key(&reference.function)).await? {
+        Some(entry) => {
+            let head = &entry.value;
+            control.check_role_sends(&head.id, &head.latest.role, &destination, arn)
+        }
+        None => Ok(()),
     }
-    let entry = control.functions.get(&control.key(&function)).await?;
-    entry.and_then(|entry| entry.value.version(qualifier.as_ref())).map(drop).ok_or_else(invalid)
 }
 
 /// An ARN, if there is one in the text.

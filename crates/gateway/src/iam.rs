@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use rushlight_api::protocol::query;
 use rushlight_api::{Error, Query, iam, sts};
+use rushlight_auth::sigv4::{RequestView, claimed_credential};
 use rushlight_model::request_id::RequestId;
 use rushlight_services::RequestContext;
 
@@ -26,11 +27,17 @@ impl Gateway {
             tracing::debug!(%request_id, code = %error.code, message = error.message, "request.refused");
             query::error_response(error, namespace, &request_id)
         };
+        // Until the form is read, the signature tells which of the two is meant.
+        let claimed = claimed_credential(&RequestView::from(parts)).and_then(|claim| claim.service);
+        let namespace = match claimed.as_deref() {
+            Some("sts") => sts::Operation::XML_NAMESPACE,
+            _ => iam::Operation::XML_NAMESPACE,
+        };
         let services = ["iam", "sts"];
         let authenticated = self.authenticated(received, &services, FORM_BYTES, too_large_for_all).await;
         let (Authenticated { scope, caller }, body) = match authenticated {
             Ok(authenticated) => authenticated,
-            Err(error) => return refused(&error, iam::Operation::XML_NAMESPACE),
+            Err(error) => return refused(&error, namespace),
         };
         let form = match parts.method {
             Method::GET => Ok(Query::parse(parts.uri.query())),
@@ -38,7 +45,7 @@ impl Gateway {
         };
         let form = match form {
             Ok(form) => form,
-            Err(error) => return refused(&error, iam::Operation::XML_NAMESPACE),
+            Err(error) => return refused(&error, namespace),
         };
         let context = RequestContext { scope, caller };
         let (namespace, answer) = match form.get("Version") {

@@ -23,6 +23,7 @@ pub(crate) async fn create(
     let settings = rules::settings(source.kind, None, &input, &uuid, now)?;
     let (function, head) = function::find(control, context, &input.function_name).await?;
     function::check_concurrency(&head, &settings)?;
+    control.check_role_reads(&head.id, &head.latest.role, &source)?;
     let tags = tags::of_new_resource(input.tags)?;
     let function_timeout_seconds = head.latest.timeout_seconds;
     let check = SourceCheck { scope: &context.scope, source: &source, function_timeout_seconds };

@@ -62,6 +62,7 @@ async fn changed(
     if !members.function_name.is_empty() {
         let (named, head) = function::find(control, context, &members.function_name).await?;
         function::check_concurrency(&head, &settings)?;
+        control.check_role_reads(&head.id, &head.latest.role, &seen.source)?;
         function = named;
     } else if members.scaling_config.is_some()
         && let Some(head) = function::current(control, seen).await?

@@ -42,6 +42,7 @@ pub(crate) async fn create(
     let signing = input.code_signing_config_arn.clone();
     let layers = layers::resolve(control, context, package_type(&input), input.layers.as_deref()).await?;
     let mut latest = configuration(control, context, &reference, &input, layers.as_ref())?;
+    control.check_role_serves(&reference.function, &latest)?;
     let key = control.key(&reference.function);
     if control.functions.get(&key).await?.is_some() {
         return Err(exists(&reference));

@@ -41,6 +41,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Whether the request sets a role, or something that a role must have permissions for.
+    pub(super) fn speaks_of_role(&self) -> bool {
+        self.role.is_some() || self.vpc.is_some() || self.dead_letter.is_some()
+    }
+
     /// Changes `configuration`, or refuses and says why. The configuration is of no use after a refusal.
     pub(super) fn apply(&self, configuration: &mut FunctionConfiguration) -> Result<()> {
         self.check_image(configuration)?;

@@ -115,6 +115,9 @@ pub(crate) async fn configuration(
         if settings.layers.is_some() {
             layers::check_layers(&latest)?;
         }
+        if settings.speaks_of_role() {
+            control.check_role_serves(&head.id, &latest)?;
+        }
         renew_runtime(control, context, &head.latest, &mut latest)?;
         Ok(latest)
     };

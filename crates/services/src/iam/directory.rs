@@ -111,9 +111,7 @@ impl Directory {
 
     /// To be called after a user's keys were changed, with the user as it is now.
     pub(super) fn know_keys(&self, user: &User) {
-        // Paths begin and end with a slash; behind `user/` stands the rest.
-        let name = format!("{}{}", user.path.trim_start_matches('/'), user.name);
-        let principal = Principal::user(&user.account, &name, &user.id);
+        let principal = Principal::user(&user.account, &user.arn_name(), &user.id);
         let mut keys = self.keys.write();
         for key in &user.keys {
             match key.is_active {
@@ -189,6 +187,11 @@ impl Identities for Directory {
 
     fn knows_roles_of(&self, account: &str) -> bool {
         self.roles.has_any(account)
+    }
+
+    fn session_of(&self, role_arn: &str, session: &str) -> Option<Principal> {
+        let role = self.role(role_arn)?;
+        Some(Principal::assumed_role(&role.account, &role.arn_name(), &role.id, session))
     }
 
     fn is_assumable(&self, role_arn: &str, service: &str, context: &Context<'_>) -> bool {

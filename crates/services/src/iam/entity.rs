@@ -40,6 +40,11 @@ pub(super) trait Entity: Named {
     fn arn(&self) -> String {
         arn(self.account(), Self::KIND, self.path(), self.name())
     }
+
+    /// The name with the path in front, as it stands behind `user/` or `role/`. Paths begin and end with a slash.
+    fn arn_name(&self) -> String {
+        format!("{}{}", self.path().trim_start_matches('/'), self.name())
+    }
 }
 
 /// Names and values, in the order of tagging.

@@ -103,8 +103,7 @@ impl StsService for Sts {
         let expires_at = self.directory.clock.now().as_seconds() + i64::from(seconds);
         let session = RoleSession {
             account: role.account.clone(),
-            // Paths begin and end with a slash; policies name the role with its path.
-            role: format!("{}{}", role.path.trim_start_matches('/'), role.name),
+            role: role.arn_name(),
             role_id: role.id.clone(),
             session: input.role_session_name.clone(),
             source_function_arn: None,
