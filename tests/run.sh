@@ -6,6 +6,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD
 TOOLS=$ROOT/target/tools
 SUITES=${*:-rust clients api commands}
+for suite in $SUITES; do
+  case $suite in
+    rust | clients | api | commands) ;;
+    *) echo "'$suite' is not a suite: there are rust, clients, api and commands" >&2; exit 2 ;;
+  esac
+done
 PASSED=0 FAILED=0 SKIPPED=0
 REPORTS=$(mktemp -d)
 trap 'rm -rf "$REPORTS"' EXIT

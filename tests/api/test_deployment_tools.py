@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 import packages
-import s3_server
+from identities import statement
 from server import ACCOUNT, REGION, ROLE, TOOLS, _run, unique
 
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
@@ -163,19 +163,18 @@ def test_cargo_lambda(server, client, tmp_path):
     assert_gone(client, name)
 
 
-@pytest.fixture(scope="module")
-def moto():
-    with s3_server.moto() as port:
-        yield f"http://127.0.0.1:{port}"
-
-
-def test_chalice(server, client, moto, tmp_path):
-    """Chalice makes the role in IAM, which is moto's here, and the function here."""
+def test_chalice(guarded, user, tmp_path):
+    """Chalice makes the role and the function, as a user who may just that."""
     app = unique("tool")
+    client = guarded.client()
+    user.may(
+        statement(["lambda:*"], f"{ARN}:{app}-*"),
+        statement(["iam:*Role", "iam:*RolePolicy", "iam:ListRolePolicies"], f"arn:aws:iam::{ACCOUNT}:role/{app}-*"),
+    )
     program = installed("chalice/bin/chalice")
-    environment = server.aws_environment() | {
-        "AWS_ENDPOINT_URL_IAM": moto,
-        "AWS_ENDPOINT_URL_STS": moto,
+    environment = guarded.aws_environment() | {
+        "AWS_ACCESS_KEY_ID": user.key[0],
+        "AWS_SECRET_ACCESS_KEY": user.key[1],
         "PATH": f"{program.parent}:{os.environ['PATH']}",
     }
     (tmp_path / ".chalice").mkdir()
@@ -197,5 +196,10 @@ def test_chalice(server, client, moto, tmp_path):
 
     deploy("two")
     assert answer(client, name, Payload=b'{"n": 2}') == ["two", {"n": 2}]
+    role = f"{app}-dev"
+    assert found["Configuration"]["Role"] == f"arn:aws:iam::{ACCOUNT}:role/{role}"
+    assert user.iam.list_role_policies(RoleName=role)["PolicyNames"] == [role]
     _run([program, "delete"], environment, True, 60, cwd=tmp_path)
     assert_gone(client, name)
+    with pytest.raises(user.iam.exceptions.NoSuchEntityException):
+        user.iam.get_role(RoleName=role)

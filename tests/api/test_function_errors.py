@@ -255,9 +255,14 @@ def test_elsewhere(refused, deploy):
     status, code, message, _ = refused("get_function", FunctionName=arn(name).replace(REGION, "eu-west-1"))
     assert (status, code) == (404, "ResourceNotFoundException")
     assert message == f"Functions from 'eu-west-1' are not reachable in this region ('{REGION}')"
-    for operation in ("get_function", "invoke", "delete_function"):
-        status, code, message, members = refused(operation, FunctionName=arn(name).replace(ACCOUNT, "123456789012"))
-        assert (status, code, message) == (403, "AccessDeniedException", None), operation
+    foreign = arn(name).replace(ACCOUNT, "123456789012")
+    denied = (
+        f"User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: lambda:InvokeFunction on resource: {foreign} "
+        "because no resource-based policy allows the lambda:InvokeFunction action"
+    )
+    for operation, text in [("get_function", None), ("invoke", denied), ("delete_function", None)]:
+        status, code, message, members = refused(operation, FunctionName=foreign)
+        assert (status, code, message) == (403, "AccessDeniedException", text), operation
         assert "Type" not in members
 
 
