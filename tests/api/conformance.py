@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import re
+from xml.etree import ElementTree
 
 # Where AWS does not do what its model says, each with its reason.
 
@@ -18,6 +19,7 @@ STATUSES = {
 # Values of enumerations that the model does not know.
 VALUES = {
     "LastUpdateStatusReasonCode": {"Creating"},  # what AWS answers while an update is in progress
+    "PermissionsBoundaryAttachmentType": {"Policy"},  # what AWS answers; the model has PermissionsBoundaryPolicy
 }
 # Members that an output must have by the model, and is answered without at times.
 LEFT_OUT = {
@@ -33,7 +35,9 @@ WITHOUT_TYPE = [
     ("InvalidParameterValueException", "Requested Provisioned Concurrency should not be greater than "),
 ]
 # Exceptions of the model that operations answer without listing them.
-UNLISTED = {}
+UNLISTED = {
+    "CreateRole": {"NoSuchEntity"},  # for a boundary that is not there
+}
 
 # What is answered in front of any service: code -> status, how the message's member is spelled.
 FRONT_END = {
@@ -52,9 +56,25 @@ FRONT_END = {
     "NotImplementedException": (501, "message"),
 }
 
+# The same for services of the Query protocol: code -> status.
+QUERY_FRONT_END = {
+    "ValidationError": 400,
+    "MalformedInput": 400,
+    "InvalidAction": 400,
+    "AccessDenied": 403,
+    "RequestEntityTooLarge": 413,
+    "InvalidClientTokenId": 403,
+    "SignatureDoesNotMatch": 403,
+    "IncompleteSignature": 403,
+    "MissingAuthenticationToken": 403,
+    "ExpiredToken": 403,
+    "ServiceUnavailable": 503,
+    "NotImplemented": 501,
+}
+
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ISO_8601 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)")
-CONTENT_TYPES = {"rest-json": "application/json", "json": "application/x-amz-json-1.1"}
+CONTENT_TYPES = {"rest-json": "application/json", "json": "application/x-amz-json-1.1", "query": "text/xml"}
 
 _findings = []
 
@@ -79,7 +99,9 @@ def problems(operation, answer):
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if not UUID.fullmatch(headers.get("x-amzn-requestid", "")):
         yield f"x-amzn-RequestId is {headers.get('x-amzn-requestid')!r}"
-    if answer.status_code < 300:
+    if operation.service_model.protocol == "query":
+        yield from _query(operation, answer, headers)
+    elif answer.status_code < 300:
         yield from _success(operation, answer, headers)
     else:
         yield from _error(operation, answer, headers)
@@ -163,14 +185,14 @@ def _value(shape, value, path, protocol):
         for key, entry in value.items():
             yield from _value(shape.key, key, f"{path}.{key} (key)", protocol)
             yield from _value(shape.value, entry, f"{path}.{key}", protocol)
-    elif not _is_a(shape, value):
+    elif not _is_a(shape, value, protocol):
         yield f"{path} is no {kind}: {value!r}"
     elif kind == "string" and (values := shape.metadata.get("enum")):
         if value not in values and value not in VALUES.get(shape.name, ()):
             yield f"{path} is {value!r}, which {shape.name} does not know"
 
 
-def _is_a(shape, value):
+def _is_a(shape, value, protocol):
     kind = shape.type_name
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind in ("integer", "long"):
@@ -180,7 +202,8 @@ def _is_a(shape, value):
     if kind == "boolean":
         return isinstance(value, bool)
     if kind == "timestamp":
-        if shape.serialization.get("timestampFormat", "unixTimestamp") == "iso8601":
+        usual = "iso8601" if protocol == "query" else "unixTimestamp"
+        if shape.serialization.get("timestampFormat", usual) == "iso8601":
             return isinstance(value, str) and ISO_8601.fullmatch(value) is not None
         return is_number
     if kind == "blob":
@@ -247,3 +270,89 @@ def _front_end(code, answer, body, is_rest):
         yield f"the status of {code} is not {status}"
     if is_rest and set(body) != {message}:
         yield f"the body of {code} has not just {message}: {body}"
+
+
+# The Query protocol
+
+
+def _query(operation, answer, headers):
+    if headers.get("content-type") != CONTENT_TYPES["query"]:
+        yield f"Content-Type is {headers.get('content-type')!r}"
+    try:
+        root = ElementTree.fromstring(answer.content)
+    except ElementTree.ParseError:
+        yield f"the body is not XML: {answer.content[:200]!r}"
+        return
+    namespace = "{" + operation.service_model.metadata["xmlNamespace"] + "}"
+    for element in root.iter():
+        # What is in another namespace keeps it in its name, which nothing has in the model.
+        element.tag = element.tag.removeprefix(namespace)
+    if answer.status_code < 300:
+        request_id = root.findtext("ResponseMetadata/RequestId")
+        yield from _query_success(operation, answer, root)
+    else:
+        request_id = root.findtext("RequestId")
+        yield from _query_error(operation, answer, root)
+    if request_id != headers.get("x-amzn-requestid"):
+        yield f"the RequestId is {request_id!r}"
+
+
+def _query_success(operation, answer, root):
+    if answer.status_code != 200:
+        yield "the status is not 200"
+    output = operation.output_shape
+    wrapper = None if output is None else output.serialization["resultWrapper"]
+    wanted = ["ResponseMetadata"] if output is None else [wrapper, "ResponseMetadata"]
+    found = [element.tag for element in root]
+    if (root.tag, found) != (f"{operation.name}Response", wanted):
+        yield f"{root.tag} has {found}, not {wanted}"
+    elif output is not None:
+        yield from _structure(output, output.members, _from_xml(output, root.find(wrapper)), "body", "query")
+
+
+def _from_xml(shape, element):
+    """An element as JSON would have it. What is not of the shape comes out as something that is not either."""
+    kind = shape.type_name
+    text = element.text or ""
+    if kind == "structure" and not text.strip():
+        by_key = {member.serialization.get("name", name): member for name, member in shape.members.items()}
+        parts = [(part.tag, _from_xml(by_key[part.tag], part) if part.tag in by_key else part.text) for part in element]
+        members = dict(parts)
+        return members if len(members) == len(parts) else [parts]
+    if kind == "list" and not text.strip() and all(part.tag == shape.member.serialization.get("name", "member") for part in element):
+        return [_from_xml(shape.member, part) for part in element]
+    if len(element):
+        return {part.tag: part.text for part in element}
+    if kind in ("integer", "long") and re.fullmatch(r"-?\d+", text):
+        return int(text)
+    if kind == "boolean" and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def _query_error(operation, answer, root):
+    error = root.find("Error")
+    parts = [] if error is None else [(part.tag, part.text) for part in error]
+    if (root.tag, [name for name, _ in parts]) != ("ErrorResponse", ["Type", "Code", "Message"]):
+        yield f"{root.tag} has no Error of Type, Code and Message: {parts}"
+        return
+    (_, kind), (_, code), (_, message) = parts
+    if kind != ("Receiver" if answer.status_code >= 500 else "Sender"):
+        yield f"Type of {code} is {kind}"
+    if not message:
+        yield f"{code} has no message"
+    listed = {_code(shape) for shape in operation.error_shapes} | set(UNLISTED.get(operation.name, ()))
+    known = {_code(shape): shape.metadata.get("error", {}).get("httpStatusCode", 400) for shape in operation.service_model.error_shapes}
+    if code not in known and code not in QUERY_FRONT_END:
+        yield f"{code} is known neither to the model nor in front of it: {message}"
+        return
+    if code not in listed and code not in QUERY_FRONT_END:
+        yield f"{code} is not listed for the operation: {message}"
+    status = known[code] if code in listed else QUERY_FRONT_END.get(code, known.get(code))
+    if answer.status_code != status:
+        yield f"the status of {code} is not {status}"
+
+
+def _code(exception):
+    """What an exception is called on the wire."""
+    return exception.metadata.get("error", {}).get("code", exception.name)

@@ -6,6 +6,7 @@
 import json
 import pathlib
 import re
+from xml.etree import ElementTree
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 HEADERS = ("x-amzn-errortype", "content-type", "x-amz-function-error", "x-amz-executed-version")
@@ -20,6 +21,16 @@ MEMBERS = {
     "FunctionUrl": r"http://[a-z0-9]{32}\.lambda-url\.us-east-1\.localhost:\d+/",
     "CreationTime": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
     "LastModifiedTime": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
+    "CreateDate": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+    "UpdateDate": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+    "Expiration": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+    "UserId": r"AIDA[A-Z2-7]{17}",
+    "RoleId": r"AROA[A-Z2-7]{17}",
+    "PolicyId": r"ANPA[A-Z2-7]{17}",
+    "AssumedRoleId": r"AROA[A-Z2-7]{17}:\S+",
+    "AccessKeyId": r"A[KS]IA[A-Z2-7]{16}",
+    "SecretAccessKey": r"[A-Za-z0-9+/]{40}",
+    "SessionToken": r"[A-Za-z0-9+/=_-]{100,}",
     "requestId": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 }
 # Times that are numbers: seconds, to the millisecond.
@@ -45,10 +56,25 @@ def answer(status, headers, body):
     headers = {name.lower(): value for name, value in headers.items()}
     body = body.decode() if isinstance(body, bytes) else body
     try:
-        body = json.loads(body)
+        body = xml(ElementTree.fromstring(body)) if headers.get("content-type") == "text/xml" else json.loads(body)
     except ValueError:
         pass
     return {"status": status, "headers": {name: headers[name] for name in HEADERS if name in headers}, "body": body}
+
+
+def xml(root):
+    """An answer of the Query protocol, in the order of its elements."""
+    namespace, name = root.tag.removeprefix("{").split("}")
+
+    def value(element):
+        parts = [(part.tag.removeprefix(f"{{{namespace}}}"), value(part)) for part in element]
+        names = [name for name, _ in parts]
+        if names and set(names) == {"member"}:
+            return [part for _, part in parts]
+        assert len(set(names)) == len(names), f"twice the same in {element.tag}: {names}"
+        return dict(parts) if parts else element.text or ""
+
+    return {"xmlns": namespace, name: value(root)}
 
 
 def normalised(value, replacements):

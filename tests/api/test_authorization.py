@@ -417,4 +417,7 @@ def test_nobody_needs_a_permission_where_signatures_are_not_verified(permissive,
     )
     assert made["FunctionName"] == name
     anybody.delete_function(FunctionName=name)
+    sts = permissive.client("sts", credentials=("whoever", "x"))
+    assumed = sts.assume_role(RoleArn=made["Role"], RoleSessionName="s")["AssumedRoleUser"]
+    assert assumed["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/unassumable/s"
     iam.delete_role(RoleName="unassumable")
