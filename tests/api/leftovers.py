@@ -37,6 +37,19 @@ def processes_of(directory):
     return found
 
 
+def running(program):
+    """Ids of the processes, of whatever sandbox, that run this."""
+    found = []
+    for process in pathlib.Path("/proc").iterdir():
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if process.name.isdigit() and program in words:
+            found.append(int(process.name))
+    return found
+
+
 def children_of(pid):
     """All descendants of a process as {(pid, start time)}."""
     parents = {}

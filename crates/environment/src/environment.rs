@@ -34,6 +34,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, Owner, Services};
 use crate::event;
+use crate::extensions::host::Host;
 use crate::failure::{self, Failure};
 use crate::lifecycle::{Answer, Delivery, Effect, Effects, Input, Machine, NotAllowed, Status, Summary};
 use crate::logs::{Logs, Pipes};
@@ -64,7 +65,8 @@ pub struct Environment {
 
 /// What changes.
 pub(crate) struct State {
-    machine: Machine,
+    pub(crate) machine: Machine,
+    pub(crate) host: Host,
     served: Option<Served>,
     /// The runtime's open request for an event.
     waiter: Option<Arc<Waiter>>,
@@ -74,6 +76,7 @@ pub(crate) struct State {
     pub(crate) jobs: VecDeque<Job>,
     /// How long the supervisor sleeps at most.
     watched_until: Option<Moment>,
+    /// Those of the runtime's process.
     pub(crate) pipes: Option<Arc<Pipes>>,
     /// Memory for the head of the next event.
     head: Vec<u8>,
@@ -152,6 +155,7 @@ impl Environment {
             bodies: Semaphore::new(1),
             state: Mutex::new(State {
                 machine,
+                host: Host::default(),
                 served: None,
                 waiter: None,
                 failure: None,
@@ -278,6 +282,7 @@ impl Environment {
     pub(crate) fn next(self: &Arc<Self>, waiter: &Arc<Waiter>) -> Result<(), NotAllowed> {
         let mut state = self.state.lock();
         let effects = self.step(&mut state, Input::Next)?;
+        state.host.extensions.open(false);
         let former = state.waiter.replace(waiter.clone());
         let cpu_lent = std::mem::take(&mut state.cpu_lent);
         drop(state);
@@ -353,7 +358,7 @@ impl Environment {
         self.state.lock().machine.ended()
     }
 
-    fn step(&self, state: &mut State, input: Input) -> Result<Effects, NotAllowed> {
+    pub(crate) fn step(&self, state: &mut State, input: Input) -> Result<Effects, NotAllowed> {
         let effects = state.machine.step(self.services.clock.moment(), input)?;
         if let Some(deadline) = state.machine.deadline()
             && state.watched_until.is_none_or(|watched| deadline < watched)
@@ -364,11 +369,11 @@ impl Environment {
         Ok(effects)
     }
 
-    fn carry_out(self: &Arc<Self>, effects: Effects, mut outcome: Option<Outcome>) {
+    pub(crate) fn carry_out(self: &Arc<Self>, effects: Effects, mut outcome: Option<Outcome>) {
         for effect in effects {
             match effect {
                 Effect::Spawn => self.job(Job::Spawn),
-                Effect::Kill => self.job(Job::Kill),
+                Effect::Kill(reason) => self.job(Job::Kill(reason)),
                 Effect::Freeze => self.job(Job::Freeze),
                 Effect::Thaw => self.job(Job::Thaw),
                 Effect::Destroy => self.job(Job::Destroy),
@@ -426,6 +431,9 @@ impl Environment {
         let waiter = state.waiter.take();
         let served = state.served.as_mut();
         let invocation = served.and_then(|served| Some((served.invocation.take()?, served.attempt)));
+        if let Some((invocation, _)) = &invocation {
+            self.tell_of_invocation(&mut state, invocation, deadline);
+        }
         drop(state);
         if let (Some(waiter), Some((invocation, attempt))) = (waiter, invocation) {
             event::write_head(&mut head, &invocation, attempt, deadline);

@@ -42,6 +42,26 @@ impl Failure {
         Self::new("Runtime.ExitError", message)
     }
 
+    /// The process of an extension ended although the environment did not.
+    pub(crate) fn extension_crash(exit: Option<Exit>) -> Self {
+        let message = match exit.map(|exit| exit.status) {
+            Some(ExitStatus::Code(code)) => format!("exit status {code}"),
+            Some(ExitStatus::Signal(signal)) => format!("signal: {}", signal_name(signal)),
+            None => "lost".to_owned(),
+        };
+        Self::new("Extension.Crash", message)
+    }
+
+    /// An extension could not be started.
+    pub(crate) fn extension_launch(name: &str, message: &str) -> Self {
+        Self::new("Extension.LaunchError", format!("fork/exec /opt/extensions/{name}: {message}"))
+    }
+
+    /// An extension reports that it cannot go on.
+    pub(crate) fn extension_reported(at_init: bool, reason: &str) -> Self {
+        Self::new(if at_init { "Extension.InitError" } else { "Extension.ExitError" }, reason)
+    }
+
     /// None of the places where a `bootstrap` may be holds an executable one.
     pub(crate) fn no_entrypoint(places: &[String]) -> Self {
         let message = format!("Couldn't find valid bootstrap(s): [{}]", places.join(" "));

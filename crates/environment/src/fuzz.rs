@@ -14,7 +14,7 @@ use rushlight_model::invocation::Invocation;
 use rushlight_model::log::{LogEvent, LogSink, LogStream};
 use rushlight_model::request_id::RequestId;
 use rushlight_sandbox::{
-    Backend, BoxFuture, Command, Egress, Error, Exit, Isolation, Process, Sandbox, Spec, Usage,
+    Backend, BoxFuture, Command, Egress, Error, Exit, Isolation, Process, Sandbox, Signal, Spec, Usage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -166,8 +166,19 @@ impl Sandbox for Empty {
             let (stderr, stderr_writer) = std::io::pipe().map_err(setup)?;
             let (sender, exit) = oneshot::channel();
             self.processes.lock().push((sender, stdout_writer.into(), stderr_writer.into()));
-            Ok(Process { host_pid: None, stdout: stdout.into(), stderr: stderr.into(), log: None, exit })
+            Ok(Process {
+                number: 0,
+                host_pid: None,
+                stdout: stdout.into(),
+                stderr: stderr.into(),
+                log: None,
+                exit,
+            })
         })
+    }
+
+    fn signal(&self, _: u64, _: Signal) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>> {

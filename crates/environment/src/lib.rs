@@ -16,6 +16,7 @@
 mod config;
 mod environment;
 mod event;
+mod extensions;
 mod failure;
 mod fuzz;
 mod http1;

@@ -30,6 +30,8 @@
 //!
 //!  shutdown, from anywhere: Ending ──destroyed──> (Finishing) ──> Ended
 //! ```
+//! Extensions, if there are any, have to be ready too before an initialisation or an invocation is over: until then the
+//! runtime that has asked for its next event waits for them.
 //!
 //! Documentation followed: "Understanding the Lambda execution environment lifecycle" in the AWS Lambda developer
 //! guide.
@@ -56,6 +58,8 @@ pub enum Input {
     Next,
     /// The connection on which the runtime was waiting for an event has closed.
     NextGone,
+    /// Every extension waits for an event.
+    ExtensionsReady,
     /// The runtime begins to post an answer: nothing changes, but it is refused early where [`Input::Answer`] would
     /// be.
     AnswerBegins(RequestId, Answer),
@@ -97,10 +101,10 @@ pub enum Answer {
 /// What has to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Start the runtime's process.
+    /// Start the processes: those of the extensions, and that of the runtime.
     Spawn,
-    /// Kill every process, then report [`Input::Killed`].
-    Kill,
+    /// End every process, then report [`Input::Killed`].
+    Kill(Reason),
     /// Write the INIT_REPORT line.
     LogInitReport {
         /// Where the initialisation ran.
@@ -128,6 +132,29 @@ pub enum Effect {
     Thaw,
     /// Destroy the sandbox, then report [`Input::Destroyed`].
     Destroy,
+}
+
+/// Why processes end, as extensions are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A limit has passed.
+    Timeout,
+    /// The runtime or an extension has failed.
+    Failure,
+    /// The environment is not needed any more.
+    Spindown,
+}
+
+impl Reason {
+    /// AWS' name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Failure => "failure",
+            Self::Spindown => "spindown",
+        }
+    }
 }
 
 /// What the caller is served with.
@@ -240,6 +267,8 @@ enum Phase {
         since: Moment,
         deadline: Moment,
         pending: bool,
+        /// The runtime's request for an event is open, and the extensions are not ready.
+        waiting: bool,
     },
     /// `waiting`: the runtime's request for an event is open.
     Idle {
@@ -281,6 +310,14 @@ enum Progress {
     Running,
     /// The caller was served.
     Answered { failed: bool },
+    /// The runtime is done as well, the extensions are not. `waiting`: its request for an event is open.
+    Extensions { failed: bool, waiting: bool },
+}
+
+impl Progress {
+    fn is_answered(self) -> bool {
+        matches!(self, Self::Answered { .. } | Self::Extensions { .. })
+    }
 }
 
 /// What follows when an invocation's lines are written.
@@ -304,6 +341,8 @@ pub struct Machine {
     /// Time of a successful init phase until a report has named it.
     init_duration: Option<Duration>,
     initialized: bool,
+    /// Every extension waits for an event; so it is if there is none.
+    extensions_ready: bool,
 }
 
 impl Machine {
@@ -317,13 +356,26 @@ impl Machine {
                 since: now,
                 deadline: now + limit,
                 pending: false,
+                waiting: false,
             },
             timeout,
             provisioned,
             current: None,
             init_duration: None,
             initialized: false,
+            extensions_ready: true,
         }
+    }
+
+    /// Extensions are about to be started, or have been told something: they are ready when
+    /// [`Input::ExtensionsReady`] says so.
+    pub fn extensions_are_busy(&mut self) {
+        self.extensions_ready = false;
+    }
+
+    /// The processes are about to be started, and no extensions are among them.
+    pub fn has_no_extensions(&mut self) {
+        self.extensions_ready = true;
     }
 
     /// When [`Input::Tick`] is due.
@@ -356,6 +408,7 @@ impl Machine {
             Input::Invoke(id) => self.invoke(now, id),
             Input::Next => self.next(now),
             Input::NextGone => self.next_gone(),
+            Input::ExtensionsReady => self.extensions_ready(now),
             Input::AnswerBegins(id, answer) => self.check_answer(id, answer).map(|_| Effects::default()),
             Input::Answer(id, answer) => self.answer(id, answer),
             Input::InitErrorBegins => match self.phase {
@@ -442,12 +495,29 @@ impl Machine {
                 since: now,
                 deadline: now + self.timeout,
                 pending: true,
+                waiting: false,
             },
             [Effect::Spawn],
         )
     }
 
     fn next(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        if !self.extensions_ready {
+            match &mut self.phase {
+                Phase::Initializing { waiting, .. }
+                | Phase::Invoking { progress: Progress::Extensions { waiting, .. }, .. } => {
+                    *waiting = true;
+                    return Ok(Effects::default());
+                }
+                Phase::Invoking { progress, .. } => {
+                    if let Progress::Answered { failed } = *progress {
+                        *progress = Progress::Extensions { failed, waiting: true };
+                        return Ok(Effects::default());
+                    }
+                }
+                _ => {}
+            }
+        }
         match self.phase {
             Phase::Initializing { phase: InitPhase::Init, since, pending, .. } => {
                 let duration = now.since(since);
@@ -483,11 +553,7 @@ impl Machine {
                 )
             }
             Phase::Invoking { since, progress: Progress::Answered { failed }, .. } => {
-                let status = if failed { Status::Error } else { Status::Success };
-                let summary = self.summary(now, since, status);
-                self.current = None;
-                let then = Then::Idle { waiting: true };
-                self.enter(Phase::Finishing { then }, [Effect::Finish(summary)])
+                self.finish_invocation(now, since, failed, true)
             }
             Phase::Idle { .. } => self.enter(Phase::Idle { waiting: true }, []),
             Phase::Frozen { .. } => self.enter(Phase::Frozen { waiting: true }, []),
@@ -500,9 +566,37 @@ impl Machine {
         }
     }
 
+    /// The invocation is over: everyone is done.
+    fn finish_invocation(
+        &mut self,
+        now: Moment,
+        since: Moment,
+        failed: bool,
+        waiting: bool,
+    ) -> Result<Effects, NotAllowed> {
+        let status = if failed { Status::Error } else { Status::Success };
+        let summary = self.summary(now, since, status);
+        self.current = None;
+        self.enter(Phase::Finishing { then: Then::Idle { waiting } }, [Effect::Finish(summary)])
+    }
+
+    /// The runtime may have waited for this.
+    fn extensions_ready(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        self.extensions_ready = true;
+        match self.phase {
+            Phase::Initializing { waiting: true, .. } => self.next(now),
+            Phase::Invoking { since, progress: Progress::Extensions { failed, waiting }, .. } => {
+                self.finish_invocation(now, since, failed, waiting)
+            }
+            _ => Ok(Effects::default()),
+        }
+    }
+
     fn next_gone(&mut self) -> Result<Effects, NotAllowed> {
         match &mut self.phase {
-            Phase::Idle { waiting }
+            Phase::Initializing { waiting, .. }
+            | Phase::Invoking { progress: Progress::Extensions { waiting, .. }, .. }
+            | Phase::Idle { waiting }
             | Phase::Frozen { waiting }
             | Phase::Thawing { waiting }
             | Phase::Finishing { then: Then::Idle { waiting } } => {
@@ -538,11 +632,11 @@ impl Machine {
             Phase::Initializing { .. } | Phase::Invoking { .. } => self.reset(now, Status::Error),
             Phase::Idle { .. } | Phase::Frozen { .. } => {
                 let phase = Phase::Resetting { ending: None, pending: false, tell_owner: false };
-                self.enter(phase, [Effect::Kill])
+                self.enter(phase, [Effect::Kill(Reason::Failure)])
             }
             Phase::Thawing { .. } => {
                 let phase = Phase::Resetting { ending: None, pending: true, tell_owner: false };
-                self.enter(phase, [Effect::Kill])
+                self.enter(phase, [Effect::Kill(Reason::Failure)])
             }
             Phase::Finishing { then: Then::Idle { .. } } => {
                 self.enter(Phase::Finishing { then: Then::Reset }, [])
@@ -560,9 +654,9 @@ impl Machine {
 
     /// An init or invoke phase has failed: all processes go, `/tmp` stays.
     fn reset(&mut self, now: Moment, status: Status) -> Result<Effects, NotAllowed> {
-        let delivery = match status {
-            Status::Timeout => Delivery::Timeout,
-            Status::Success | Status::Error => Delivery::Failure,
+        let (delivery, reason) = match status {
+            Status::Timeout => (Delivery::Timeout, Reason::Timeout),
+            Status::Success | Status::Error => (Delivery::Failure, Reason::Failure),
         };
         match self.phase {
             Phase::Initializing { phase: InitPhase::Init, since, pending, .. } => {
@@ -570,7 +664,7 @@ impl Machine {
                 let duration = now.since(since);
                 self.enter(
                     Phase::Resetting { ending: None, pending, tell_owner: !pending },
-                    [Effect::LogInitReport { phase, duration, status }, Effect::Kill],
+                    [Effect::LogInitReport { phase, duration, status }, Effect::Kill(reason)],
                 )
             }
             Phase::Initializing { phase: InitPhase::Invoke, since, .. } => {
@@ -584,7 +678,7 @@ impl Machine {
                         Effect::LogInitReport { phase, duration, status },
                         Effect::LogStart,
                         Effect::Deliver(delivery),
-                        Effect::Kill,
+                        Effect::Kill(reason),
                     ],
                 )
             }
@@ -594,8 +688,8 @@ impl Machine {
                 self.phase = Phase::Resetting { ending: Some(summary), pending: false, tell_owner: true };
                 Ok(Effects::default()
                     .and_if(progress == Progress::Waiting, Effect::LogStart)
-                    .and_if(!matches!(progress, Progress::Answered { .. }), Effect::Deliver(delivery))
-                    .and(Effect::Kill))
+                    .and_if(!progress.is_answered(), Effect::Deliver(delivery))
+                    .and(Effect::Kill(reason)))
             }
             _ => Err(NotAllowed::Meaningless),
         }
@@ -624,7 +718,7 @@ impl Machine {
             Then::Stopped => self.enter(Phase::Stopped, [Effect::TellIdle]),
             Then::Reset => {
                 let phase = Phase::Resetting { ending: None, pending: false, tell_owner: true };
-                self.enter(phase, [Effect::Kill])
+                self.enter(phase, [Effect::Kill(Reason::Failure)])
             }
             Then::End => self.enter(Phase::Ending { ending: None }, [Effect::Destroy]),
             Then::Ended => self.enter(Phase::Ended, [Effect::TellEnded]),
@@ -646,7 +740,7 @@ impl Machine {
                 self.phase = Phase::Ending { ending };
                 Ok(Effects::default()
                     .and_if(progress == Progress::Waiting, Effect::LogStart)
-                    .and_if(!matches!(progress, Progress::Answered { .. }), cut)
+                    .and_if(!progress.is_answered(), cut)
                     .and(Effect::Destroy))
             }
             Phase::Initializing { pending: true, .. }

@@ -41,6 +41,17 @@ pub enum Event<'a> {
     End(&'a Report),
     /// The figures.
     Report(&'a Report),
+    /// An extension is ready, or has failed.
+    Extension {
+        /// Its file's name, or what an internal one calls itself.
+        name: &'a str,
+        /// `Ready`, `InitError`, `ExitError`, …
+        state: &'a str,
+        /// What it has registered for.
+        events: &'a [&'static str],
+        /// Why it failed.
+        error_type: Option<&'a str>,
+    },
 }
 
 /// What INIT_START says.
@@ -96,6 +107,14 @@ impl Event<'_> {
                 line
             }
             Event::Report(report) => report_text(report),
+            Event::Extension { name, state, events, error_type } => {
+                let mut line =
+                    format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]", events.join(","));
+                if let Some(error_type) = error_type {
+                    let _ = write!(line, "\tError Type: {error_type}");
+                }
+                line
+            }
         })
     }
 
@@ -153,6 +172,13 @@ impl Event<'_> {
                     "report",
                     record,
                 )
+            }
+            Event::Extension { name, state, events, error_type } => {
+                let record = serde_json::json!({
+                    "name": name, "state": state, "events": events, "errorType": error_type,
+                });
+                let level = if error_type.is_none() { Level::Info } else { Level::Warn };
+                (level, "extension", without_nulls(record))
             }
         };
         let line =

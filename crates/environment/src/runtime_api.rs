@@ -4,6 +4,7 @@
 //! Documentation followed: "Using the Lambda runtime API for custom runtimes" in the AWS Lambda developer guide.
 
 mod answer;
+mod extension;
 mod reply;
 
 use std::sync::Arc;
@@ -69,6 +70,19 @@ impl Connection {
             }
             Endpoint::InitError => {
                 let reply = self.init_error(&head, &mut body).await;
+                self.finish(&head, &mut body, reply).await?;
+            }
+            Endpoint::Register => {
+                let reply = self.register(&head, &mut body).await;
+                self.finish(&head, &mut body, reply).await?;
+            }
+            Endpoint::ExtensionNext => {
+                self.discard(&mut body).await?;
+                self.extension_next(&head).await?;
+            }
+            Endpoint::ExtensionInitError | Endpoint::ExtensionExitError => {
+                let at_init = head.endpoint == Endpoint::ExtensionInitError;
+                let reply = self.extension_error(&head, &mut body, at_init).await;
                 self.finish(&head, &mut body, reply).await?;
             }
             Endpoint::Ping => self.finish(&head, &mut body, Ok(Reply::pong())).await?,

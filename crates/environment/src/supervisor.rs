@@ -1,25 +1,31 @@
-//! The one task of an environment that waits: for the runtime's process to end, for deadlines, and for the sandbox to
+//! The one task of an environment that waits: for its processes to end, for deadlines, and for the sandbox to
 //! do what the state machine asked for.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
-use rushlight_model::clock::Moment;
-use rushlight_sandbox::{Command, Error, Exit, ExitStatus};
+use rushlight_model::clock::{Clock, Moment};
+use rushlight_sandbox::{Command, Error, Exit, ExitStatus, Signal};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::Environment;
+use crate::extensions::host::{self, Host};
 use crate::failure::Failure;
-use crate::lifecycle::Input;
+use crate::lifecycle::{Input, Reason};
 use crate::logs::Pipes;
 use crate::variables;
 
 /// Something to be done with the sandbox. Jobs are done one after the other, in the order in which they came.
 #[derive(Debug)]
 pub(crate) enum Job {
+    /// Start the extensions, if there are any, and otherwise the runtime.
     Spawn,
-    Kill,
+    /// Start the runtime: every extension has registered.
+    SpawnRuntime,
+    Kill(Reason),
     Freeze,
     Thaw,
     Destroy,
@@ -27,8 +33,9 @@ pub(crate) enum Job {
     Report(oneshot::Sender<()>),
 }
 
-/// The runtime's process.
+/// One process.
 struct Process {
+    number: u64,
     exit: oneshot::Receiver<Exit>,
     pump: AbortHandle,
 }
@@ -39,14 +46,61 @@ impl Drop for Process {
     }
 }
 
+/// The processes of the environment.
+#[derive(Default)]
+struct Processes {
+    runtime: Option<Process>,
+    /// Those of external extensions, by name.
+    extensions: Vec<(String, Process)>,
+}
+
+/// A process that has ended; without an exit if the sandbox has lost sight of it.
+enum Ended {
+    Runtime(Option<Exit>),
+    Extension(String, Option<Exit>),
+}
+
+impl Processes {
+    /// Completes when one has ended; never if there is none. Cancel-safe. The pumps go on: others may still write.
+    async fn ended(&mut self) -> Ended {
+        std::future::poll_fn(|context| {
+            let waited = |process: &mut Process, context: &mut std::task::Context<'_>| match process.exit {
+                ref exit if exit.is_terminated() => Poll::Pending,
+                ref mut exit => std::pin::Pin::new(exit).poll(context).map(Result::ok),
+            };
+            if let Some(runtime) = &mut self.runtime
+                && let Poll::Ready(exit) = waited(runtime, context)
+            {
+                return Poll::Ready(Ended::Runtime(exit));
+            }
+            for (name, process) in &mut self.extensions {
+                if let Poll::Ready(exit) = waited(process, context) {
+                    return Poll::Ready(Ended::Extension(name.clone(), exit));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Whether the process of any extension has not ended.
+    fn extensions_live(&self) -> bool {
+        self.extensions.iter().any(|(_, process)| !process.exit.is_terminated())
+    }
+
+    fn runtime_lives(&self) -> bool {
+        self.runtime.as_ref().is_some_and(|runtime| !runtime.exit.is_terminated())
+    }
+}
+
 /// Runs until the environment has ended, then ends the tasks in `servers`.
 pub(crate) async fn supervise(environment: Arc<Environment>, servers: Vec<AbortHandle>) {
-    let mut process = None;
+    let mut processes = Processes::default();
     loop {
         loop {
             let job = environment.state.lock().jobs.pop_front();
             let Some(job) = job else { break };
-            run(&environment, job, &mut process).await;
+            run(&environment, job, &mut processes).await;
         }
         if environment.is_ended() {
             break;
@@ -59,9 +113,7 @@ pub(crate) async fn supervise(environment: Arc<Environment>, servers: Vec<AbortH
                 // The deadline may have moved on: then it means nothing.
                 let _ = environment.input(Input::Tick);
             }
-            exit = exited(&mut process) => {
-                process_ended(&environment, exit);
-            }
+            ended = processes.ended() => process_ended(&environment, ended),
         }
     }
     for server in servers {
@@ -76,15 +128,11 @@ async fn reached(environment: &Environment, deadline: Option<Moment>) {
     }
 }
 
-/// Completes when the process has ended; never if there is none. The pump goes on: others may still write.
-async fn exited(process: &mut Option<Process>) -> Option<Exit> {
-    match process {
-        Some(running) if !running.exit.is_terminated() => (&mut running.exit).await.ok(),
-        _ => std::future::pending().await,
-    }
-}
-
-fn process_ended(environment: &Arc<Environment>, exit: Option<Exit>) {
+fn process_ended(environment: &Arc<Environment>, ended: Ended) {
+    let exit = match ended {
+        Ended::Extension(name, exit) => return environment.extension_exited(&name, exit),
+        Ended::Runtime(exit) => exit,
+    };
     let failure = match exit {
         Some(exit) => Failure::exit(exit),
         None => Failure::platform("The sandbox has lost sight of the runtime"),
@@ -94,18 +142,30 @@ fn process_ended(environment: &Arc<Environment>, exit: Option<Exit>) {
     let _ = environment.failed(Input::Failed, failure);
 }
 
-async fn run(environment: &Arc<Environment>, job: Job, process: &mut Option<Process>) {
+async fn run(environment: &Arc<Environment>, job: Job, processes: &mut Processes) {
     let sandbox = &environment.sandbox;
     match job {
-        Job::Spawn => match spawn(environment).await {
-            Ok(spawned) => *process = Some(spawned),
-            Err(failure) => {
+        Job::Spawn => {
+            let spawned = spawn_extensions(environment, processes).await;
+            let spawned = match spawned {
+                // The runtime follows when they have registered.
+                Ok(true) => Ok(()),
+                Ok(false) => spawn_runtime(environment, processes).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = spawned {
                 let _ = environment.failed(Input::Failed, failure);
             }
-        },
-        Job::Kill => {
+        }
+        Job::SpawnRuntime => {
+            if let Err(failure) = spawn_runtime(environment, processes).await {
+                let _ = environment.failed(Input::Failed, failure);
+            }
+        }
+        Job::Kill(reason) => {
+            shut_down(environment, processes, reason).await;
             log_error(environment, "kill", sandbox.kill_all().await);
-            *process = None;
+            *processes = Processes::default();
             release_pipes(environment);
             let _ = environment.input(Input::Killed);
         }
@@ -115,13 +175,66 @@ async fn run(environment: &Arc<Environment>, job: Job, process: &mut Option<Proc
             let _ = environment.input(Input::Thawed);
         }
         Job::Destroy => {
+            shut_down(environment, processes, Reason::Spindown).await;
             sandbox.destroy().await;
-            *process = None;
+            *processes = Processes::default();
             release_pipes(environment);
             let _ = environment.input(Input::Destroyed);
         }
         // Nobody may be waiting any more.
         Job::Report(done) => drop(done.send(())),
+    }
+}
+
+/// How long an environment with external extensions takes to end at most.
+const EXTERNAL_BUDGET: Duration = Duration::from_secs(2);
+/// How much of that is the runtime's.
+const RUNTIME_BUDGET: Duration = Duration::from_millis(300);
+/// How long an environment takes to end at most whose only extensions are part of the runtime.
+const INTERNAL_BUDGET: Duration = Duration::from_millis(500);
+
+/// Lets extensions end in their own time, within limits; without extensions there is none. First the runtime ends:
+/// asked to if the environment is not needed any more, at once if something has failed.
+async fn shut_down(environment: &Arc<Environment>, processes: &mut Processes, reason: Reason) {
+    let (is_empty, has_external) = {
+        let extensions = &environment.state.lock().host.extensions;
+        (extensions.is_empty(), extensions.has_external())
+    };
+    if is_empty {
+        return;
+    }
+    let (sandbox, clock) = (&environment.sandbox, &environment.services.clock);
+    let _ = sandbox.thaw().await;
+    let begin = clock.moment();
+    let (whole, own) =
+        if has_external { (EXTERNAL_BUDGET, RUNTIME_BUDGET) } else { (INTERNAL_BUDGET, INTERNAL_BUDGET) };
+    if let Some(runtime) = processes.runtime.as_ref().filter(|_| processes.runtime_lives()) {
+        let number = runtime.number;
+        if reason == Reason::Spindown {
+            let _ = sandbox.signal(number, Signal::Terminate).await;
+            wait_while(clock, begin + own, processes, Processes::runtime_lives).await;
+        }
+        let _ = sandbox.signal(number, Signal::Kill).await;
+    }
+    let deadline = clock.machine_now() + whole.saturating_sub(clock.moment().since(begin));
+    if environment.tell_of_shutdown(reason, deadline) {
+        wait_while(clock, begin + whole, processes, Processes::extensions_live).await;
+    }
+}
+
+/// Waits until the condition does not hold any more, or the deadline.
+async fn wait_while(
+    clock: &Clock,
+    deadline: Moment,
+    processes: &mut Processes,
+    condition: impl Fn(&Processes) -> bool,
+) {
+    while condition(processes) {
+        // Both branches are cancel-safe.
+        tokio::select! {
+            () = clock.sleep_until(deadline) => return,
+            _ = processes.ended() => {}
+        }
     }
 }
 
@@ -139,10 +252,48 @@ fn log_error(environment: &Environment, operation: &str, result: Result<(), Erro
     }
 }
 
-async fn spawn(environment: &Arc<Environment>) -> Result<Process, Failure> {
+/// Starts the external extensions; whether there are any.
+async fn spawn_extensions(
+    environment: &Arc<Environment>,
+    processes: &mut Processes,
+) -> Result<bool, Failure> {
+    let names = host::external(&environment.config.layer_directories);
+    {
+        let mut state = environment.state.lock();
+        state.host = Host::started(&names);
+        if names.is_empty() {
+            state.machine.has_no_extensions();
+        } else {
+            state.machine.extensions_are_busy();
+        }
+    }
+    if names.is_empty() {
+        return Ok(false);
+    }
+    environment.lend_cpu();
+    for name in names {
+        let stream = &environment.log_stream().stream;
+        let variables = variables::variables(&environment.config, &environment.addresses, stream);
+        let command = Command {
+            program: host::path(&name),
+            arguments: Vec::new(),
+            environment: variables::of_extensions(variables),
+            working_directory: "/".into(),
+            log_descriptor: false,
+        };
+        let launched = environment.sandbox.spawn(command).await;
+        let launched = launched.map_err(|error| Failure::extension_launch(&name, &error.to_string()))?;
+        let (process, _) = watched(environment, launched)?;
+        processes.extensions.push((name, process));
+    }
+    Ok(true)
+}
+
+async fn spawn_runtime(environment: &Arc<Environment>, processes: &mut Processes) -> Result<(), Failure> {
     let command = command(environment)?;
     let program = command.program.display().to_string();
     environment.lend_cpu();
+    environment.state.lock().host.extensions.open(true);
     let spawned = environment.sandbox.spawn(command).await.map_err(|error| match error {
         Error::Execute { source, .. } => not_executed(environment, &program, &source),
         other => {
@@ -150,12 +301,23 @@ async fn spawn(environment: &Arc<Environment>) -> Result<Process, Failure> {
             Failure::platform("The execution environment could not be started")
         }
     })?;
+    let (process, pipes) = watched(environment, spawned)?;
+    environment.state.lock().pipes = Some(pipes);
+    processes.runtime = Some(process);
+    Ok(())
+}
+
+/// Reads what a process that was just started writes, from now on.
+fn watched(
+    environment: &Environment,
+    spawned: rushlight_sandbox::Process,
+) -> Result<(Process, Arc<Pipes>), Failure> {
     let pipes = Pipes::new(spawned.stdout, spawned.stderr, spawned.log)
         .map_err(|error| Failure::platform(format!("The logs cannot be read: {error}")))?;
     let pipes = Arc::new(pipes);
-    environment.state.lock().pipes = Some(pipes.clone());
-    let pump = environment.services.tracker.spawn(pipes.pump(environment.logs.clone()));
-    Ok(Process { exit: spawned.exit, pump: pump.abort_handle() })
+    let pump = environment.services.tracker.spawn(pipes.clone().pump(environment.logs.clone()));
+    let process = Process { number: spawned.number, exit: spawned.exit, pump: pump.abort_handle() };
+    Ok((process, pipes))
 }
 
 fn command(environment: &Environment) -> Result<Command, Failure> {

@@ -66,6 +66,21 @@ pub(crate) fn variables(
     variables
 }
 
+/// The variables of extensions: all but those that are about the runtime.
+pub(crate) fn of_extensions(variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    const HIDDEN: [&str; 7] = [
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    ];
+    let is_shown = |name: &String| !name.starts_with('_') && !HIDDEN.contains(&name.as_str());
+    variables.into_iter().filter(|(name, _)| is_shown(name)).collect()
+}
+
 fn own((name, value): (&String, &String)) -> (String, String) {
     (name.clone(), value.clone())
 }

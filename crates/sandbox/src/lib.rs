@@ -72,6 +72,10 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
     /// the network namespace stay.
     fn spawn(&self, command: Command) -> BoxFuture<'_, Result<Process, Error>>;
 
+    /// Signals a process that [`Sandbox::spawn`] started, by its [`Process::number`], and what it has started in its own
+    /// process group. Does nothing if it has ended.
+    fn signal(&self, process: u64, signal: Signal) -> BoxFuture<'_, Result<(), Error>>;
+
     /// Kills every process in the sandbox (not the sandbox itself) and returns when they are gone. `/tmp` stays.
     fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>>;
 
@@ -103,6 +107,8 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
 /// A process started by [`Sandbox::spawn`].
 #[derive(Debug)]
 pub struct Process {
+    /// Tells it from the sandbox's other processes.
+    pub number: u64,
     /// Process id as the host sees it, where known.
     pub host_pid: Option<u32>,
     /// Read end of a non-blocking pipe that carries standard output.
@@ -113,6 +119,15 @@ pub struct Process {
     pub log: Option<std::os::fd::OwnedFd>,
     /// Resolves once, when the process has ended.
     pub exit: tokio::sync::oneshot::Receiver<Exit>,
+}
+
+/// What a process can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Signal {
+    /// SIGTERM: end, please.
+    Terminate,
+    /// SIGKILL.
+    Kill,
 }
 
 /// How a process ended.

@@ -34,6 +34,14 @@ pub(crate) enum Endpoint {
     InitError,
     /// `GET /2018-06-01/ping`.
     Ping,
+    /// `POST /2020-01-01/extension/register`.
+    Register,
+    /// `GET /2020-01-01/extension/event/next`.
+    ExtensionNext,
+    /// `POST /2020-01-01/extension/init/error`.
+    ExtensionInitError,
+    /// `POST /2020-01-01/extension/exit/error`.
+    ExtensionExitError,
     /// The path exists, but not with this method.
     WrongMethod,
     /// No such path.
@@ -55,6 +63,21 @@ pub(crate) struct Head {
     pub(crate) response_mode: Option<ResponseMode>,
     /// `Lambda-Runtime-Invocation-Id`; the inner value is absent if it is no UUID.
     pub(crate) invocation_id: Option<Option<Uuid>>,
+    /// Only extensions send these.
+    pub(crate) extension: ExtensionHeaders,
+}
+
+/// What an extension says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ExtensionHeaders {
+    /// `Lambda-Extension-Name`.
+    pub(crate) name: Option<String>,
+    /// `Lambda-Extension-Identifier`; the inner value is absent if it is no UUID.
+    pub(crate) id: Option<Option<Uuid>>,
+    /// `Lambda-Extension-Accept-Feature` names `accountId`.
+    pub(crate) wants_account: bool,
+    /// `Lambda-Extension-Function-Error-Type`.
+    pub(crate) error_type: Option<String>,
 }
 
 /// How a response is sent.
@@ -86,6 +109,7 @@ impl Head {
             error_type: None,
             response_mode: None,
             invocation_id: None,
+            extension: ExtensionHeaders::default(),
         };
         let mut sized = None;
         for header in request.headers.iter() {
@@ -118,8 +142,7 @@ impl Head {
         } else if is("expect") {
             self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
         } else if is("lambda-runtime-function-error-type") {
-            let value = &value[..value.len().min(LONGEST_VALUE)];
-            self.error_type = Some(String::from_utf8_lossy(value).into_owned());
+            self.error_type = Some(text(value));
         } else if is("lambda-runtime-function-response-mode") {
             self.response_mode = Some(if value.eq_ignore_ascii_case(b"streaming") {
                 ResponseMode::Streaming
@@ -128,9 +151,36 @@ impl Head {
             });
         } else if is("lambda-runtime-invocation-id") && !value.is_empty() {
             self.invocation_id = Some(Uuid::try_parse_ascii(value).ok());
+        } else if name.len() > EXTENSION.len()
+            && name.as_bytes()[..EXTENSION.len()].eq_ignore_ascii_case(EXTENSION)
+        {
+            self.extension.take(&name[EXTENSION.len()..], value);
         }
         Ok(())
     }
+}
+
+/// What the names of extensions' headers begin with.
+const EXTENSION: &[u8] = b"lambda-extension-";
+
+impl ExtensionHeaders {
+    fn take(&mut self, name: &str, value: &[u8]) {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        if is("name") {
+            self.name = Some(text(value)).filter(|name| !name.is_empty());
+        } else if is("identifier") && !value.is_empty() {
+            self.id = Some(Uuid::try_parse_ascii(value).ok());
+        } else if is("accept-feature") {
+            self.wants_account =
+                value.split(|byte| *byte == b',').any(|one| one.trim_ascii() == b"accountId");
+        } else if is("function-error-type") {
+            self.error_type = Some(text(value)).filter(|kind| !kind.is_empty());
+        }
+    }
+}
+
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(&value[..value.len().min(LONGEST_VALUE)]).into_owned()
 }
 
 fn content_length(value: &[u8]) -> Result<u64, Malformed> {
@@ -143,6 +193,16 @@ fn content_length(value: &[u8]) -> Result<u64, Malformed> {
 
 fn endpoint(method: &str, target: &str) -> Endpoint {
     let path = target.split('?').next().unwrap_or_default();
+    if let Some(path) = path.strip_prefix("/2020-01-01/extension/") {
+        let (wanted, endpoint) = match path {
+            "register" => ("POST", Endpoint::Register),
+            "event/next" => ("GET", Endpoint::ExtensionNext),
+            "init/error" => ("POST", Endpoint::ExtensionInitError),
+            "exit/error" => ("POST", Endpoint::ExtensionExitError),
+            _ => return Endpoint::Unknown,
+        };
+        return if method == wanted { endpoint } else { Endpoint::WrongMethod };
+    }
     let Some(path) = path.strip_prefix("/2018-06-01/") else {
         return Endpoint::Unknown;
     };
@@ -196,6 +256,10 @@ mod tests {
         assert_eq!(endpoint("POST /2018-06-01/runtime/invocation/x/error"), Endpoint::Error(None));
         assert_eq!(endpoint("POST /2018-06-01/runtime/init/error"), Endpoint::InitError);
         assert_eq!(endpoint("GET /2018-06-01/ping"), Endpoint::Ping);
+        assert_eq!(endpoint("POST /2020-01-01/extension/register"), Endpoint::Register);
+        assert_eq!(endpoint("GET /2020-01-01/extension/event/next"), Endpoint::ExtensionNext);
+        assert_eq!(endpoint("POST /2020-01-01/extension/init/error"), Endpoint::ExtensionInitError);
+        assert_eq!(endpoint("GET /2020-01-01/extension/exit/error"), Endpoint::WrongMethod);
         for unknown in [
             "GET /",
             "GET /2018-06-01",
@@ -219,6 +283,20 @@ mod tests {
         assert_eq!(head.error_type.as_deref(), Some("Runtime.X"));
         assert_eq!(head.response_mode, Some(ResponseMode::Streaming));
         assert_eq!(head.invocation_id, Some(Some(ID.parse().unwrap())));
+    }
+
+    #[test]
+    fn headers_of_extensions() {
+        let head = parse(&format!(
+            "POST /2020-01-01/extension/register HTTP/1.1\r\nLAMBDA-Extension-name: agent\r\n\
+             Lambda-Extension-Identifier: {ID}\r\nLambda-Extension-Accept-Feature: other, accountId\r\n\
+             Lambda-Extension-Function-Error-Type: Extension.X\r\nLambda-Extension-: x\r\nLambda-Extension: x\r\n\r\n"
+        ));
+        let extension = head.unwrap().extension;
+        assert_eq!(extension.name.as_deref(), Some("agent"));
+        assert_eq!(extension.id, Some(Some(ID.parse().unwrap())));
+        assert!(extension.wants_account);
+        assert_eq!(extension.error_type.as_deref(), Some("Extension.X"));
     }
 
     #[test]

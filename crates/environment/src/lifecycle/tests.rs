@@ -110,7 +110,10 @@ fn failed_init_is_repeated_within_the_pending_invocation() {
         let id = id();
         let mut play = Play::new();
         play.ok(Input::Invoke(id));
-        assert_eq!(play.after(40).ok(input), [init_report(InitPhase::Init, 40, Status::Error), Effect::Kill]);
+        assert_eq!(
+            play.after(40).ok(input),
+            [init_report(InitPhase::Init, 40, Status::Error), Effect::Kill(Reason::Failure)]
+        );
         assert_eq!(play.after(1).ok(Input::Killed), [Effect::Spawn]);
         assert_eq!(play.machine.deadline(), Some(play.now + TIMEOUT));
         assert_eq!(
@@ -119,7 +122,7 @@ fn failed_init_is_repeated_within_the_pending_invocation() {
                 init_report(InitPhase::Invoke, 30, Status::Error),
                 Effect::LogStart,
                 Effect::Deliver(Delivery::Failure),
-                Effect::Kill
+                Effect::Kill(Reason::Failure)
             ]
         );
         assert_eq!(play.ok(Input::Killed), [summary(Status::Error, 30, None)]);
@@ -146,13 +149,16 @@ fn slow_init_runs_again_under_the_timeout_of_the_function() {
     assert_eq!(play.after(9_999).step(Input::Tick), Err(NotAllowed::Meaningless));
     assert_eq!(
         play.after(1).ok(Input::Tick),
-        [init_report(InitPhase::Init, 10_000, Status::Timeout), Effect::Kill]
+        [init_report(InitPhase::Init, 10_000, Status::Timeout), Effect::Kill(Reason::Timeout)]
     );
     assert_eq!(play.ok(Input::Killed), [Effect::Spawn]);
     assert_eq!(play.after(1_000).ok(Input::Next), [Effect::LogStart, Effect::HandOver]);
     // The time of the initialisation counts.
     assert_eq!(play.after(1_999).step(Input::Tick), Err(NotAllowed::Meaningless));
-    assert_eq!(play.after(1).ok(Input::Tick), [Effect::Deliver(Delivery::Timeout), Effect::Kill]);
+    assert_eq!(
+        play.after(1).ok(Input::Tick),
+        [Effect::Deliver(Delivery::Timeout), Effect::Kill(Reason::Timeout)]
+    );
     assert_eq!(play.ok(Input::Killed), [summary(Status::Timeout, 3_000, None)]);
 }
 
@@ -168,7 +174,7 @@ fn timeout_within_a_repeated_init() {
             init_report(InitPhase::Invoke, 3_000, Status::Timeout),
             Effect::LogStart,
             Effect::Deliver(Delivery::Timeout),
-            Effect::Kill
+            Effect::Kill(Reason::Timeout)
         ]
     );
 }
@@ -189,7 +195,10 @@ fn provisioned_init_has_a_longer_limit_and_always_a_report() {
 fn timeout_refuses_late_answers_and_starts_anew_only_when_invoked() {
     let id = id();
     let mut play = Play::invoking(id);
-    assert_eq!(play.after(3_000).ok(Input::Tick), [Effect::Deliver(Delivery::Timeout), Effect::Kill]);
+    assert_eq!(
+        play.after(3_000).ok(Input::Tick),
+        [Effect::Deliver(Delivery::Timeout), Effect::Kill(Reason::Timeout)]
+    );
     assert_eq!(play.step(Input::Answer(id, Answer::Response)), Err(NotAllowed::InvalidRequestId));
     assert!(play.step(Input::Next).is_err());
     assert_eq!(play.step(Input::Failed), Err(NotAllowed::Meaningless));
@@ -207,13 +216,16 @@ fn timeout_refuses_late_answers_and_starts_anew_only_when_invoked() {
 fn crash_fails_the_invocation_once() {
     let id = id();
     let mut play = Play::invoking(id);
-    assert_eq!(play.after(10).ok(Input::Failed), [Effect::Deliver(Delivery::Failure), Effect::Kill]);
+    assert_eq!(
+        play.after(10).ok(Input::Failed),
+        [Effect::Deliver(Delivery::Failure), Effect::Kill(Reason::Failure)]
+    );
     assert_eq!(play.ok(Input::Killed), [summary(Status::Error, 10, Some(100))]);
 
     // After the answer the caller has been served; only the report tells of the crash.
     let mut play = Play::invoking(id);
     play.ok(Input::Answer(id, Answer::Response));
-    assert_eq!(play.after(10).ok(Input::Failed), [Effect::Kill]);
+    assert_eq!(play.after(10).ok(Input::Failed), [Effect::Kill(Reason::Failure)]);
     assert_eq!(play.ok(Input::Killed), [summary(Status::Error, 10, Some(100))]);
 }
 
@@ -292,14 +304,14 @@ fn a_lost_wait_is_waited_for() {
     play.ok(Input::Invoke(id));
     assert_eq!(
         play.after(3_000).ok(Input::Tick),
-        [Effect::LogStart, Effect::Deliver(Delivery::Timeout), Effect::Kill]
+        [Effect::LogStart, Effect::Deliver(Delivery::Timeout), Effect::Kill(Reason::Timeout)]
     );
 }
 
 #[test]
 fn a_process_that_ends_while_idle_is_replaced_at_the_next_invocation() {
     let mut play = Play::idle();
-    assert_eq!(play.ok(Input::Failed), [Effect::Kill]);
+    assert_eq!(play.ok(Input::Failed), [Effect::Kill(Reason::Failure)]);
     // The owner still takes it for idle.
     assert_eq!(play.ok(Input::Invoke(id())), []);
     assert_eq!(play.ok(Input::Killed), [Effect::Spawn]);
@@ -317,7 +329,7 @@ fn a_process_that_ends_right_after_its_work() {
     play.ok(Input::Answer(id, Answer::Response));
     play.ok(Input::Next);
     assert_eq!(play.ok(Input::Failed), []);
-    assert_eq!(play.ok(Input::Finished), [Effect::Kill]);
+    assert_eq!(play.ok(Input::Finished), [Effect::Kill(Reason::Failure)]);
     assert_eq!(play.ok(Input::Killed), [Effect::TellIdle]);
 }
 
@@ -413,4 +425,61 @@ fn any_order_of_inputs_keeps_the_promises() {
             }
         }
     });
+}
+
+#[test]
+fn an_initialisation_waits_for_the_extensions() {
+    let mut play = Play::new();
+    play.machine.extensions_are_busy();
+    assert_eq!(play.after(50).ok(Input::Next), []);
+    assert_eq!(play.after(50).ok(Input::ExtensionsReady), [Effect::TellIdle]);
+    assert_eq!(play.ok(Input::Invoke(id())), [Effect::LogStart, Effect::HandOver]);
+    // The other way round nothing waits.
+    let mut play = Play::new();
+    play.machine.extensions_are_busy();
+    assert_eq!(play.after(50).ok(Input::ExtensionsReady), []);
+    assert_eq!(play.after(50).ok(Input::Next), [Effect::TellIdle]);
+    // Nor does a connection that is gone count as waiting.
+    let mut play = Play::new();
+    play.machine.extensions_are_busy();
+    assert_eq!(play.ok(Input::Next), []);
+    assert_eq!(play.ok(Input::NextGone), []);
+    assert_eq!(play.ok(Input::ExtensionsReady), []);
+    let limit = [init_report(InitPhase::Init, 10_000, Status::Timeout), Effect::Kill(Reason::Timeout)];
+    assert_eq!(play.after(10_000).ok(Input::Tick), limit);
+}
+
+#[test]
+fn an_invocation_is_over_when_the_extensions_are_done() {
+    let id = id();
+    let mut play = Play::invoking(id);
+    play.machine.extensions_are_busy();
+    assert_eq!(play.after(10).ok(Input::Answer(id, Answer::Response)), [Effect::Deliver(Delivery::Answer)]);
+    assert_eq!(play.after(10).ok(Input::Next), []);
+    assert_eq!(play.step(Input::Answer(id, Answer::Response)), Err(NotAllowed::InvalidRequestId));
+    assert_eq!(play.after(30).ok(Input::ExtensionsReady), [summary(Status::Success, 50, Some(100))]);
+    assert_eq!(play.ok(Input::Finished), [Effect::TellIdle]);
+    assert_eq!(play.ok(Input::Invoke(id)), [Effect::LogStart, Effect::HandOver]);
+    // Extensions that are done first wait for nobody.
+    play.machine.extensions_are_busy();
+    assert_eq!(play.ok(Input::ExtensionsReady), []);
+    assert_eq!(play.ok(Input::Answer(id, Answer::Response)), [Effect::Deliver(Delivery::Answer)]);
+    assert_eq!(play.after(20).ok(Input::Next), [summary(Status::Success, 20, None)]);
+}
+
+#[test]
+fn the_timeout_is_that_of_the_extensions_too() {
+    let id = id();
+    let mut play = Play::invoking(id);
+    play.machine.extensions_are_busy();
+    assert_eq!(play.ok(Input::Answer(id, Answer::Response)), [Effect::Deliver(Delivery::Answer)]);
+    assert_eq!(play.ok(Input::Next), []);
+    // The caller has been served, so that only the processes end.
+    assert_eq!(play.after(3_000).ok(Input::Tick), [Effect::Kill(Reason::Timeout)]);
+    assert_eq!(play.ok(Input::Killed), [summary(Status::Timeout, 3_000, Some(100))]);
+    assert_eq!(play.ok(Input::Finished), [Effect::TellIdle]);
+    // The next one begins with an initialisation, of what is then there.
+    assert_eq!(play.ok(Input::Invoke(id)), [Effect::Spawn]);
+    play.machine.has_no_extensions();
+    assert_eq!(play.after(5).ok(Input::Next), [Effect::LogStart, Effect::HandOver]);
 }

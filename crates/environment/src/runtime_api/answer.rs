@@ -101,7 +101,7 @@ impl Connection {
     }
 
     /// Tells a client that waits for it to send its body.
-    async fn expect(&self, head: &Head) -> Result<(), ReadError> {
+    pub(super) async fn expect(&self, head: &Head) -> Result<(), ReadError> {
         if head.expects_continue && self.reader.pending() == 0 {
             let told = self.writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
             told.map_err(|_| ReadError::Closed)?;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use uuid::Uuid;
+
 use crate::http1::ReadError;
 use crate::lifecycle::NotAllowed;
 
@@ -39,6 +41,42 @@ impl Reply {
     /// The answer to `ping`.
     pub(crate) fn pong() -> Self {
         Self::new("200 OK", "text/plain", "pong")
+    }
+
+    /// 403 for an extension.
+    pub(crate) fn forbidden(error_type: &str, message: &str) -> Self {
+        Self::error("403 Forbidden", error_type, message)
+    }
+
+    /// The answer to a registration.
+    pub(crate) fn registered(
+        id: Uuid,
+        function: &str,
+        version: &str,
+        handler: &str,
+        account: Option<&str>,
+    ) -> Self {
+        let mut body = serde_json::json!({
+            "functionName": function, "functionVersion": version, "handler": handler,
+        });
+        if let Some(account) = account {
+            body["accountId"] = account.into();
+        }
+        Self::with_header("Lambda-Extension-Identifier", id, &body.to_string())
+    }
+
+    /// An event for an extension.
+    pub(crate) fn event(event: &[u8]) -> Self {
+        let event = String::from_utf8_lossy(event);
+        Self::with_header("Lambda-Extension-Event-Identifier", Uuid::new_v4(), &event)
+    }
+
+    fn with_header(name: &str, id: Uuid, body: &str) -> Self {
+        let length = body.len();
+        let text = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{name}: {id}\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        Self { bytes: Cow::Owned(text.into_bytes()), body_was_read: false }
     }
 
     /// 404.

@@ -16,7 +16,7 @@ use super::measures::Measures;
 use crate::jailer::protocol::{FromSandbox, ToInit};
 use crate::pipes::{Ends, Pipes};
 use crate::step::StepError;
-use crate::{BoxFuture, Command, Error, Exit, ExitStatus, Limits, Process, Sandbox, Usage};
+use crate::{BoxFuture, Command, Error, Exit, ExitStatus, Limits, Process, Sandbox, Signal, Usage};
 
 /// The answer to a request to start a process: its id on the host.
 type Started = Result<Option<u32>, Error>;
@@ -195,7 +195,7 @@ impl Shared {
             Err(error) => return Err(error),
         };
         let Ends { stdout, stderr, log } = read;
-        Ok(Process { host_pid, stdout, stderr, log, exit: exited })
+        Ok(Process { number: process, host_pid, stdout, stderr, log, exit: exited })
     }
 
     async fn kill_all(&self) -> Result<(), Error> {
@@ -283,6 +283,13 @@ impl Sandbox for SandboxHandle {
 
     fn spawn(&self, command: Command) -> BoxFuture<'_, Result<Process, Error>> {
         Box::pin(self.0.spawn(command))
+    }
+
+    fn signal(&self, process: u64, signal: Signal) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            self.0.alive()?;
+            self.0.ask(|request| ToInit::Signal { request, process, signal }).await
+        })
     }
 
     fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>> {

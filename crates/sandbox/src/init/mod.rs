@@ -153,6 +153,10 @@ impl Init {
         };
         match message {
             ToInit::Spawn { process, command } => self.spawn(process, &command, descriptors)?,
+            ToInit::Signal { request, process, signal } => {
+                self.signal(process, signal);
+                self.tell(&FromSandbox::Done { request }, &[])?;
+            }
             ToInit::KillAll { request } => {
                 self.kill_all()?;
                 self.tell(&FromSandbox::Done { request }, &[])?;
@@ -177,6 +181,18 @@ impl Init {
                 self.tell(&FromSandbox::NotStarted { process, executing, refusal }, &[])
             }
         }
+    }
+
+    /// Signals a process, as long as it has not been reaped, and its group, which it leads.
+    fn signal(&self, process: u64, signal: crate::Signal) {
+        let pid = self.processes.iter().find(|(_, number)| **number == process);
+        let Some(pid) = pid.and_then(|(pid, _)| Pid::from_raw(*pid)) else { return };
+        let signal = match signal {
+            crate::Signal::Terminate => Signal::TERM,
+            crate::Signal::Kill => Signal::KILL,
+        };
+        // It may have ended already, and is only not reaped yet.
+        let _ = rustix::process::kill_process_group(pid, signal);
     }
 
     /// Kills everything but itself and reaps it. In a namespace `kill` with -1 reaches every process in one step: one

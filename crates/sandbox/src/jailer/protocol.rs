@@ -28,7 +28,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::step::StepError;
-use crate::{Command, Isolation, Spec};
+use crate::{Command, Isolation, Signal, Spec};
 
 /// What the server tells the jailer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -107,6 +107,8 @@ pub(crate) enum FromSandbox {
 pub(crate) enum ToInit {
     /// Start a process. The ends of its output pipes come along: standard output, standard error, log.
     Spawn { process: u64, command: Command },
+    /// Signal one process and its group; answered at once.
+    Signal { request: u64, process: u64, signal: Signal },
     /// Kill all processes but init; answered when none is left.
     KillAll { request: u64 },
     /// Stop all processes but init, or let them continue: where the kernel offers no better way.

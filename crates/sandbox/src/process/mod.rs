@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::paths::PathMap;
 use crate::handle::{JailerHandle, SandboxHandle};
-use crate::{Backend, BoxFuture, Command, Error, Isolation, Process, Root, Sandbox, Spec, Usage};
+use crate::{Backend, BoxFuture, Command, Error, Isolation, Process, Root, Sandbox, Signal, Spec, Usage};
 
 /// Runs commands as plain processes. See the [module](self).
 #[derive(Debug)]
@@ -121,6 +121,10 @@ impl Sandbox for ProcessSandbox {
 
     fn spawn(&self, command: Command) -> BoxFuture<'_, Result<Process, Error>> {
         self.handle.spawn(self.paths.command(&command))
+    }
+
+    fn signal(&self, process: u64, signal: Signal) -> BoxFuture<'_, Result<(), Error>> {
+        self.handle.signal(process, signal)
     }
 
     fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>> {

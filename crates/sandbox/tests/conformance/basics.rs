@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use rushlight_sandbox::{Error, ExitStatus, Isolation, Mount};
+use rushlight_sandbox::{Error, ExitStatus, Isolation, Mount, Signal};
 
 use crate::support::{
     Harness, eventually, finish, processes_with, program, read_to_end, read_until, run, shell,
@@ -87,6 +87,35 @@ pub async fn kill_all_ends_children_too_and_the_sandbox_runs_on(harness: &Harnes
     sandbox.kill_all().await.unwrap();
     let output = run(&*sandbox, shell("cat ${TMPDIR:-/tmp}/file")).await.success();
     assert_eq!(output, "kept\n");
+}
+
+pub async fn signals_reach_one_process_and_its_group(harness: &Harness) {
+    let sandbox = harness.sandbox().await;
+    let mark = |number: u32| format!("3{number}{:07}", std::process::id());
+    let polite = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done";
+    let patient = format!("trap '' TERM; sleep {} & echo ready; wait", mark(5));
+    let mut first = sandbox.spawn(shell(polite)).await.unwrap();
+    let mut second = sandbox.spawn(shell(&patient)).await.unwrap();
+    assert_ne!(first.number, second.number);
+    for stdout in [&mut first.stdout, &mut second.stdout] {
+        let end = stdout.try_clone().unwrap();
+        let _ = tokio::task::spawn_blocking(move || read_until(end, "ready")).await.unwrap();
+    }
+    sandbox.signal(first.number, Signal::Terminate).await.unwrap();
+    assert_eq!(first.exit.await.unwrap().status, ExitStatus::Code(7));
+    sandbox.signal(second.number, Signal::Terminate).await.unwrap();
+    assert!(!processes_with(&mark(5)).is_empty(), "it does not listen");
+    sandbox.signal(second.number, Signal::Kill).await.unwrap();
+    assert_eq!(second.exit.await.unwrap().status, ExitStatus::Signal(9));
+    eventually("its child is gone too", || processes_with(&mark(5)).is_empty()).await;
+    // Who has ended, or was never there, is not signalled, and nobody in its place.
+    for number in [first.number, second.number, 999] {
+        sandbox.signal(number, Signal::Kill).await.unwrap();
+    }
+    let output = run(&*sandbox, shell("echo on")).await.success();
+    assert_eq!(output, "on\n");
+    sandbox.destroy().await;
+    assert!(matches!(sandbox.signal(first.number, Signal::Kill).await, Err(Error::Destroyed)));
 }
 
 pub async fn freezes_and_thaws(harness: &Harness) {

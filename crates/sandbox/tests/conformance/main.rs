@@ -45,6 +45,7 @@ macro_rules! every_backend {
                 basics::hands_over_the_environment_and_nothing_else,
                 basics::gives_a_log_descriptor_when_asked,
                 basics::kill_all_ends_children_too_and_the_sandbox_runs_on,
+                basics::signals_reach_one_process_and_its_group,
                 basics::freezes_and_thaws,
                 basics::listeners_are_reached_from_inside,
                 basics::shows_mounts_and_layers,
