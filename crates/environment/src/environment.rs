@@ -29,7 +29,7 @@ use rushlight_model::invocation::{FunctionError, Invocation, Outcome, Report, Re
 use rushlight_model::log::LogStream;
 use rushlight_model::request_id::RequestId;
 use rushlight_sandbox::Sandbox;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::config::{Config, Owner, Services};
@@ -95,6 +95,8 @@ struct Served {
     /// Until it is handed over.
     invocation: Option<Invocation>,
     response: Option<oneshot::Sender<Outcome>>,
+    /// Where a response that comes piece by piece begins, if the caller can take it so.
+    stream: Option<oneshot::Sender<ResponseStream>>,
     finished: oneshot::Sender<Finished>,
     want_log_tail: bool,
     span: tracing::Span,
@@ -103,12 +105,38 @@ struct Served {
 /// An invocation on its way. It belongs to the environment: dropping this cancels nothing.
 #[derive(Debug)]
 pub struct Running {
-    /// What the caller is to be served with, as soon as it is known.
+    /// What the caller is to be served with, as soon as it is known. Where [`Running::stream`] has begun, only whether
+    /// it has ended well.
     pub response: oneshot::Receiver<Outcome>,
+    /// The response piece by piece, if the runtime sends it so and it was [wanted](Wanted::stream); closed without a
+    /// value otherwise.
+    pub stream: oneshot::Receiver<ResponseStream>,
     /// The end of the phase, when the log lines are written. Closed without a value only if the environment was torn
     /// down before the invocation began.
     pub finished: oneshot::Receiver<Finished>,
 }
+
+/// What a caller wants beside the response.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The last 4 KB of the log.
+    pub log_tail: bool,
+    /// The response as it comes, if the runtime sends it piece by piece.
+    pub stream: bool,
+}
+
+/// A response on its way.
+#[derive(Debug)]
+pub struct ResponseStream {
+    /// As the runtime gave it.
+    pub content_type: Option<String>,
+    /// What the function has written. It waits for whoever reads; dropping this lets it run on unread. The end comes
+    /// before that of [`Running::response`].
+    pub pieces: mpsc::Receiver<Bytes>,
+}
+
+/// Pieces of a response that wait to be read: then the function waits too.
+const PIECES_AHEAD: usize = 8;
 
 /// The end of an invocation.
 #[derive(Debug)]
@@ -210,9 +238,10 @@ impl Environment {
     pub fn invoke(
         self: &Arc<Self>,
         invocation: Invocation,
-        want_log_tail: bool,
+        wanted: Wanted,
     ) -> Result<Running, (Invocation, NotAvailable)> {
         let (response, response_receiver) = oneshot::channel();
+        let (stream, stream_receiver) = oneshot::channel();
         let (finished, finished_receiver) = oneshot::channel();
         let request_id = invocation.request_id;
         let mut state = self.state.lock();
@@ -227,8 +256,9 @@ impl Environment {
             attempt: self.attempts.next(),
             invocation: Some(invocation),
             response: Some(response),
+            stream: wanted.stream.then_some(stream),
             finished,
-            want_log_tail,
+            want_log_tail: wanted.log_tail,
             span: tracing::debug_span!(
                 "invocation",
                 %request_id,
@@ -239,7 +269,7 @@ impl Environment {
         });
         drop(state);
         self.carry_out(effects, None);
-        Ok(Running { response: response_receiver, finished: finished_receiver })
+        Ok(Running { response: response_receiver, stream: stream_receiver, finished: finished_receiver })
     }
 
     /// Lets the environment be frozen until its next invocation. Does nothing unless it is idle.
@@ -317,6 +347,15 @@ impl Environment {
     /// Whether `attempt` names the attempt that is being served.
     pub(crate) fn is_attempt(&self, attempt: Uuid) -> bool {
         self.state.lock().served.as_ref().is_some_and(|served| served.attempt == attempt)
+    }
+
+    /// The runtime begins to answer piece by piece: where the pieces go, if the caller wants them so.
+    pub(crate) fn begin_stream(&self, content_type: Option<String>) -> Option<mpsc::Sender<Bytes>> {
+        let stream = self.state.lock().served.as_mut()?.stream.take()?;
+        let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        // The caller may have gone; the invocation goes on.
+        let _ = stream.send(ResponseStream { content_type, pieces });
+        Some(sender)
     }
 
     /// The runtime has answered. `failure` says why an answer was rejected.

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::runtime::Resolved;
-use crate::{Config, Environment, Initialization, Owner, Services};
+use crate::{Config, Environment, Initialization, Owner, Services, Wanted};
 
 /// The request id of the invocation that is being served, so that inputs can name it.
 const REQUEST_ID: &str = "8f507cfc-f7bc-4e5c-b2a1-0d7a1d1b1a11";
@@ -66,7 +66,7 @@ async fn one_connection(data: &[u8]) {
         cognito_identity: None,
         trace_header: None,
     };
-    let running = environment.invoke(invocation, true);
+    let running = environment.invoke(invocation, Wanted { log_tail: true, stream: false });
     if let Ok(mut stream) = TcpStream::connect(environment.runtime_api()).await {
         // The server may close before it has read everything.
         let _ = stream.write_all(data).await;

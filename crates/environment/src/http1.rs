@@ -62,6 +62,15 @@ pub(crate) struct Reader {
 pub(crate) enum Body {
     Sized(u64),
     Chunked(Chunked),
+    /// All of it was read; what came behind it is still to be told.
+    Ended(Trailers),
+}
+
+/// What comes next of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Some(Bytes),
+    End(Trailers),
 }
 
 /// A body that was read.
@@ -156,6 +165,9 @@ impl Reader {
                 Ok(length) if length <= limit => self.sized(length).await,
                 _ => Err(ReadError::BodyTooLarge),
             },
+            Body::Ended(trailers) => {
+                Ok(WholeBody { bytes: Bytes::new(), trailers: std::mem::take(trailers) })
+            }
             Body::Chunked(chunked) => {
                 let mut collected = BytesMut::new();
                 loop {
@@ -175,6 +187,41 @@ impl Reader {
                     self.fill_body().await?;
                 }
             }
+        }
+    }
+
+    /// Reads what comes next of a body, as it comes. Cancel-safe.
+    pub(crate) async fn piece(&mut self, body: &mut Body) -> Result<Piece, ReadError> {
+        loop {
+            match body {
+                Body::Sized(0) => return Ok(Piece::End(Trailers::default())),
+                Body::Sized(left) => {
+                    let length = usize::try_from(*left).unwrap_or(usize::MAX).min(self.buffer.len());
+                    if length > 0 {
+                        *left -= length as u64;
+                        return Ok(Piece::Some(self.buffer.split_to(length).freeze()));
+                    }
+                }
+                Body::Chunked(chunked) => {
+                    let mut collected = BytesMut::new();
+                    let progress =
+                        chunked.feed(&mut self.buffer, &mut |piece| collected.extend_from_slice(piece))?;
+                    match progress {
+                        // What came with the end is given out first: fed again, the parser says that it is done.
+                        Progress::Done(trailers) if collected.is_empty() => return Ok(Piece::End(trailers)),
+                        Progress::Done(trailers) => {
+                            *body = Body::Ended(trailers);
+                            return Ok(Piece::Some(collected.freeze()));
+                        }
+                        Progress::More if !collected.is_empty() => {
+                            return Ok(Piece::Some(collected.freeze()));
+                        }
+                        Progress::More => {}
+                    }
+                }
+                Body::Ended(trailers) => return Ok(Piece::End(std::mem::take(trailers))),
+            }
+            self.fill_body().await?;
         }
     }
 
@@ -213,6 +260,7 @@ impl Reader {
                         return Ok(());
                     }
                 }
+                Body::Ended(_) => return Ok(()),
             }
             self.fill_body().await?;
         }

@@ -31,7 +31,7 @@ mod variables;
 mod waiter;
 
 pub use config::{Config, Credentials, Forward, Initialization, Owner, ServeEndpoint, Services};
-pub use environment::{Environment, Finished, NotAvailable, Running};
+pub use environment::{Environment, Finished, NotAvailable, ResponseStream, Running, Wanted};
 #[doc(hidden)]
 pub use fuzz::fuzz_runtime_api;
 pub use start::{RESERVED_PORTS, StartError};

@@ -38,7 +38,7 @@ use crate::function::Functions;
 pub use crate::function::{CodeSource, RoleCredentials};
 use crate::generation::Generations;
 use crate::packages::PackageUses;
-pub use crate::request_response::Answer;
+pub use crate::request_response::{Answer, StreamingAnswer};
 
 /// How often idle environments are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(50);

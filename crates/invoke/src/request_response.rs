@@ -1,4 +1,4 @@
-//! Synchronous invocation, from admission to the answer.
+//! Synchronous invocation, from admission to the answer, be it whole or piece by piece.
 //!
 //! On the warm path nothing is spawned and nothing waits but for the function itself: find the head (cached), take a
 //! permit, take an idle environment, hand over the event, wait for the answer. A cold start runs in a task of its
@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rushlight_environment::{Config, Environment, Initialization, Running, StartError};
+use rushlight_environment::{
+    Config, Environment, Finished, Initialization, ResponseStream, Running, StartError, Wanted,
+};
 use rushlight_model::arn::FunctionReference;
 use rushlight_model::function::{Code, FunctionConfiguration};
 use rushlight_model::invocation::{Invocation, Outcome};
@@ -17,6 +19,7 @@ use tracing::Instrument;
 
 use crate::admission::Permit;
 use crate::assignment::{Assignment, assign};
+use crate::function::Target;
 use crate::generation::{Generation, PooledEnvironment};
 use crate::{Error, Inner, Invoker};
 
@@ -29,6 +32,19 @@ pub struct Answer {
     pub executed_version: Version,
     /// The last 4 KB of the invocation's log, if asked for.
     pub log_tail: Option<Bytes>,
+}
+
+/// What a caller gets who takes the response as it comes.
+#[derive(Debug)]
+pub struct StreamingAnswer {
+    /// The version that runs.
+    pub executed_version: Version,
+    /// The response piece by piece; closed without a value if it comes as a whole, with [`StreamingAnswer::outcome`].
+    pub stream: oneshot::Receiver<ResponseStream>,
+    /// How it ended, and the response itself if it was no stream.
+    pub outcome: oneshot::Receiver<Outcome>,
+    /// The end of the invocation with the last 4 KB of its log, if asked for.
+    pub finished: Option<oneshot::Receiver<Finished>>,
 }
 
 /// An invocation that an environment has begun.
@@ -54,46 +70,78 @@ impl Invoker {
     pub async fn request_response(
         &self,
         reference: &FunctionReference,
-        mut invocation: Invocation,
+        invocation: Invocation,
         want_log_tail: bool,
     ) -> Result<Answer, Error> {
-        let inner = &self.inner;
-        let target = inner.functions.resolve(reference).await?;
-        let (head, executed_version) = (target.head(), target.version());
-        let generation = inner.generations.of(&target);
-        let begun = loop {
-            let (lease, permit) = match generation.provisioned.lease(&inner.services.clock).await {
-                Some(lease) => (lease, Permit::provisioned()),
-                None => {
-                    let permit = inner.admission.admit(head).map_err(Error::Throttled)?;
-                    match assign(&generation.pool, &inner.turns, &inner.services.clock).await? {
-                        Assignment::New(turn) => {
-                            break inner
-                                .begin_cold(&generation, invocation, want_log_tail, permit, turn)
-                                .await?;
-                        }
-                        Assignment::Existing(lease) => (lease, permit),
-                    }
-                }
-            };
-            let Some(environment) = lease.begin(permit) else { continue };
-            match environment.environment.invoke(invocation, want_log_tail) {
-                Ok(running) => break Begun { environment, running },
-                // It ended between being taken and being used. Another will do.
-                Err((refused, _)) => {
-                    generation.pool_of(&environment).ended(&environment);
-                    invocation = refused;
-                }
-            }
-        };
-        let Begun { environment, running } = begun;
+        let target = self.inner.functions.resolve(reference).await?;
+        let generation = self.inner.generations.of(&target);
+        let wanted = Wanted { log_tail: want_log_tail, stream: false };
+        let Begun { environment, running } = self.begin(&target, &generation, invocation, wanted).await?;
         let outcome = running.response.await.map_err(|_| Error::ShuttingDown)?;
         generation.pool_of(&environment).answered(&environment);
         let log_tail = match want_log_tail {
             true => running.finished.await.ok().and_then(|finished| finished.log_tail),
             false => None,
         };
-        Ok(Answer { outcome, executed_version, log_tail })
+        Ok(Answer { outcome, executed_version: target.version(), log_tail })
+    }
+
+    /// Invokes a function whose response may come piece by piece. Dropping what is returned abandons the answer, not
+    /// the invocation.
+    ///
+    /// # Errors
+    /// As [`Invoker::request_response`].
+    pub async fn response_stream(
+        &self,
+        reference: &FunctionReference,
+        invocation: Invocation,
+        want_log_tail: bool,
+    ) -> Result<StreamingAnswer, Error> {
+        let target = self.inner.functions.resolve(reference).await?;
+        let generation = self.inner.generations.of(&target);
+        let wanted = Wanted { log_tail: want_log_tail, stream: true };
+        let Begun { running, .. } = self.begin(&target, &generation, invocation, wanted).await?;
+        let Running { response, stream, finished } = running;
+        Ok(StreamingAnswer {
+            executed_version: target.version(),
+            stream,
+            outcome: response,
+            finished: want_log_tail.then_some(finished),
+        })
+    }
+
+    /// Finds an environment, or makes one, and hands it the invocation.
+    async fn begin(
+        &self,
+        target: &Target,
+        generation: &Arc<Generation>,
+        mut invocation: Invocation,
+        wanted: Wanted,
+    ) -> Result<Begun, Error> {
+        let inner = &self.inner;
+        loop {
+            let (lease, permit) = match generation.provisioned.lease(&inner.services.clock).await {
+                Some(lease) => (lease, Permit::provisioned()),
+                None => {
+                    let permit = inner.admission.admit(target.head()).map_err(Error::Throttled)?;
+                    match assign(&generation.pool, &inner.turns, &inner.services.clock).await? {
+                        Assignment::New(turn) => {
+                            return inner.begin_cold(generation, invocation, wanted, permit, turn).await;
+                        }
+                        Assignment::Existing(lease) => (lease, permit),
+                    }
+                }
+            };
+            let Some(environment) = lease.begin(permit) else { continue };
+            match environment.environment.invoke(invocation, wanted) {
+                Ok(running) => return Ok(Begun { environment, running }),
+                // It ended between being taken and being used. Another will do.
+                Err((refused, _)) => {
+                    generation.pool_of(&environment).ended(&environment);
+                    invocation = refused;
+                }
+            }
+        }
     }
 }
 
@@ -102,7 +150,7 @@ impl Inner {
         self: &Arc<Self>,
         generation: &Arc<Generation>,
         invocation: Invocation,
-        want_log_tail: bool,
+        wanted: Wanted,
         permit: Permit,
         turn: OwnedSemaphorePermit,
     ) -> Result<Begun, Error> {
@@ -112,7 +160,7 @@ impl Inner {
             let begun = inner.start(&generation, Initialization::OnDemand).await.and_then(|environment| {
                 let environment = generation.pooled(&environment);
                 generation.pool.add(&environment, Some(permit), inner.services.clock.moment());
-                match environment.environment.invoke(invocation, want_log_tail) {
+                match environment.environment.invoke(invocation, wanted) {
                     Ok(running) => Ok(Begun { environment, running }),
                     Err((_, refusal)) => {
                         generation.pool.ended(&environment);

@@ -8,6 +8,9 @@ pub const SYNCHRONOUS_PAYLOAD_BYTES: usize = 6_291_456;
 /// Largest response that a runtime may post, in bytes: the payload limit and 100 bytes.
 pub const RUNTIME_RESPONSE_BYTES: usize = SYNCHRONOUS_PAYLOAD_BYTES + 100;
 
+/// Largest response that a runtime may send piece by piece, in bytes (200 MB).
+pub const STREAMED_RESPONSE_BYTES: usize = 200 * 1024 * 1024;
+
 /// Largest payload of an asynchronous invocation, in bytes (1 MB).
 pub const ASYNCHRONOUS_PAYLOAD_BYTES: usize = 1_048_576;
 

@@ -57,6 +57,8 @@ pub(crate) struct Head {
     pub(crate) expects_continue: bool,
     /// The connection ends with the answer.
     pub(crate) closes: bool,
+    /// `Content-Type`, of an answer.
+    pub(crate) content_type: Option<String>,
     /// `Lambda-Runtime-Function-Error-Type`.
     pub(crate) error_type: Option<String>,
     /// `Lambda-Runtime-Function-Response-Mode`.
@@ -106,6 +108,7 @@ impl Head {
             length: Length::Sized(0),
             expects_continue: false,
             closes: version == 0,
+            content_type: None,
             error_type: None,
             response_mode: None,
             invocation_id: None,
@@ -141,6 +144,8 @@ impl Head {
             self.closes |= value.eq_ignore_ascii_case(b"close");
         } else if is("expect") {
             self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
+        } else if is("content-type") && matches!(self.endpoint, Endpoint::Response(_)) {
+            self.content_type = Some(text(value));
         } else if is("lambda-runtime-function-error-type") {
             self.error_type = Some(text(value));
         } else if is("lambda-runtime-function-response-mode") {

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use base64::Engine as _;
 use bytes::Bytes;
 use rushlight_model::invocation::{FunctionError, Outcome};
-use rushlight_model::quota::RUNTIME_RESPONSE_BYTES;
+use rushlight_model::quota::{RUNTIME_RESPONSE_BYTES, STREAMED_RESPONSE_BYTES};
 use rushlight_model::request_id::RequestId;
+use tokio::sync::mpsc;
 
 use super::Connection;
 use super::reply::Reply;
 use crate::Environment;
 use crate::failure::{Failure, normalised};
 use crate::http1::head::{Head, ResponseMode};
-use crate::http1::{Body, ReadError, WholeBody};
+use crate::http1::{Body, Piece, ReadError, Reader, WholeBody};
 use crate::lifecycle::{Answer, Input, NotAllowed};
 
 impl Connection {
@@ -66,6 +67,12 @@ impl Connection {
             return Ok(reject(environment, id, &Failure::invalid_response_mode(), reply));
         }
         self.expect(head).await?;
+        if answer == Answer::Response
+            && head.response_mode == Some(ResponseMode::Streaming)
+            && let Some(pieces) = environment.begin_stream(head.content_type.clone())
+        {
+            return stream(environment, &mut self.reader, body, id, &pieces).await;
+        }
         let read = self.reader.body(body, RUNTIME_RESPONSE_BYTES).await;
         drop(permit);
         match read {
@@ -107,6 +114,38 @@ impl Connection {
             told.map_err(|_| ReadError::Closed)?;
         }
         Ok(())
+    }
+}
+
+/// Passes an answer on as it comes. Whether the caller still listens makes no difference to the function.
+async fn stream(
+    environment: &Arc<Environment>,
+    reader: &mut Reader,
+    body: &mut Body,
+    id: RequestId,
+    pieces: &mpsc::Sender<Bytes>,
+) -> Result<Reply, ReadError> {
+    let mut left = STREAMED_RESPONSE_BYTES;
+    loop {
+        match reader.piece(body).await {
+            Ok(Piece::Some(piece)) => {
+                let Some(rest) = left.checked_sub(piece.len()) else {
+                    let failure = Failure::response_too_large(STREAMED_RESPONSE_BYTES);
+                    let reply = Reply::too_large(STREAMED_RESPONSE_BYTES);
+                    return Ok(reject(environment, id, &failure, reply));
+                };
+                left = rest;
+                let _ = pieces.send(piece).await;
+            }
+            Ok(Piece::End(trailers)) => {
+                let whole = WholeBody { bytes: Bytes::new(), trailers };
+                return Ok(accept(environment.answer(id, Answer::Response, outcome(whole), None)));
+            }
+            Err(error) => {
+                reject(environment, id, &Failure::truncated(), Reply::accepted());
+                return Err(error);
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Custom runtimes: a `bootstrap` of the function's own.
 
+use rushlight_environment::Wanted;
 use std::time::Duration;
 
 use rushlight_model::invocation::{Outcome, ReportStatus};
@@ -216,13 +217,13 @@ async fn shutdown_cuts_an_invocation() {
     everywhere(
         || Some(Function::bash("next; sleep 600")),
         async |subject, _| {
-            let running = subject.environment.invoke(invocation("{}"), false).unwrap();
-            assert!(subject.environment.invoke(invocation("{}"), false).is_err());
+            let running = subject.environment.invoke(invocation("{}"), Wanted::default()).unwrap();
+            assert!(subject.environment.invoke(invocation("{}"), Wanted::default()).is_err());
             subject.environment.shutdown().await;
             let (outcome, finished) = settle(running).await;
             assert_eq!(crate::support::error(&outcome).0, "Sandbox.Failure");
             assert_eq!(finished.report.status, ReportStatus::Error("Sandbox.Failure".to_owned()));
-            assert!(subject.environment.invoke(invocation("{}"), false).is_err());
+            assert!(subject.environment.invoke(invocation("{}"), Wanted::default()).is_err());
             subject.end().await;
         },
     )
@@ -238,7 +239,7 @@ async fn an_environment_without_owner_ends_itself() {
             drop(told);
             tracker.close();
             tokio::time::timeout(crate::support::PATIENCE, tracker.wait()).await.unwrap();
-            assert!(environment.invoke(invocation("{}"), false).is_err());
+            assert!(environment.invoke(invocation("{}"), Wanted::default()).is_err());
         },
     )
     .await;

@@ -1,5 +1,6 @@
 //! Managed runtimes through their clients.
 
+use rushlight_environment::Wanted;
 use rushlight_model::invocation::{Outcome, ReportStatus};
 
 use rushlight_sandbox::Isolation;
@@ -14,7 +15,9 @@ async fn python_says_hello_twice_from_one_process() {
         async |subject, _| {
             let first = invocation(r#"{"name":"one"}"#);
             let id = first.request_id;
-            let (outcome, finished) = settle(subject.environment.invoke(first, true).unwrap()).await;
+            let (outcome, finished) =
+                settle(subject.environment.invoke(first, Wanted { log_tail: true, stream: false }).unwrap())
+                    .await;
             let value: serde_json::Value = serde_json::from_slice(outcome.payload()).unwrap();
             assert_eq!(
                 (&value["hello"], &value["count"], &value["id"]),

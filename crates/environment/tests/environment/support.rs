@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rushlight_environment::runtime::{Catalogue, Settings};
 use rushlight_environment::{
-    Config, Environment, Finished, Initialization, NotAvailable, Owner, Running, Services,
+    Config, Environment, Finished, Initialization, NotAvailable, Owner, Running, Services, Wanted,
 };
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::{Clock, Timestamp};
@@ -66,7 +66,7 @@ impl Owner for Told {
     fn idle(&self, environment: &Arc<Environment>) {
         *self.idle.lock() += 1;
         if let Some((invocation, sender)) = self.queue.lock().pop_front() {
-            let _ = sender.send(environment.invoke(invocation, false).unwrap());
+            let _ = sender.send(environment.invoke(invocation, Wanted::default()).unwrap());
         }
         self.changed.notify_waiters();
     }
@@ -298,7 +298,7 @@ impl Subject {
     pub async fn begin(&self, mut invocation: Invocation) -> Running {
         let deadline = std::time::Instant::now() + PATIENCE;
         loop {
-            match self.environment.invoke(invocation, true) {
+            match self.environment.invoke(invocation, Wanted { log_tail: true, stream: false }) {
                 Ok(running) => return running,
                 Err((back, NotAvailable::Busy)) if std::time::Instant::now() < deadline => invocation = back,
                 Err((_, reason)) => panic!("{reason}"),
