@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 STATUSES = {
     "DeleteFunction": {204},  # as ever; the model says 200 since the output has a StatusCode
     "Invoke": {200, 202, 204},  # by invocation type
+    "InvokeWithResponseStream": {200, 204},  # likewise
 }
 # Values of enumerations that the model does not know.
 VALUES = {

@@ -418,6 +418,6 @@ def test_nobody_needs_a_permission_where_signatures_are_not_verified(permissive,
     assert made["FunctionName"] == name
     anybody.delete_function(FunctionName=name)
     sts = permissive.client("sts", credentials=("whoever", "x"))
-    assumed = sts.assume_role(RoleArn=made["Role"], RoleSessionName="s")["AssumedRoleUser"]
-    assert assumed["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/unassumable/s"
+    assumed = sts.assume_role(RoleArn=made["Role"], RoleSessionName="session")["AssumedRoleUser"]
+    assert assumed["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/unassumable/session"
     iam.delete_role(RoleName="unassumable")

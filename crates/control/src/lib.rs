@@ -47,6 +47,7 @@ mod tags;
 mod users;
 mod version;
 
+pub use authorization::url_forbidden;
 pub use context::RequestContext;
 pub use dependencies::{
     AnySource, CodeUrl, CodeUrls, DataPlane, Dependencies, EventSources, Object, ObjectError, ObjectRequest,

@@ -61,18 +61,16 @@ impl Authenticator {
         matches!(self.authentication, Authentication::Enforce(_))
     }
 
-    /// First step: everything that can be decided without the body. `services` are the signing names that may have
-    /// been used.
+    /// First step: everything that can be decided without the body.
     pub(crate) fn check_head(
         &self,
         request: &RequestView<'_>,
-        services: &[&str],
+        accept: &Accept<'_>,
         now_seconds: i64,
     ) -> Result<Checked, Rejection> {
         match &self.authentication {
             Authentication::Enforce(verifier) => {
-                let accept = Accept { services, region: None };
-                let head = verifier.verify_head(request, &accept, now_seconds)?;
+                let head = verifier.verify_head(request, accept, now_seconds)?;
                 Ok(Checked::Enforced { verifier_head: Box::new(head) })
             }
             Authentication::Permissive => Ok(Checked::Permitted(self.permitted(request))),

@@ -9,6 +9,8 @@
 //!  6 dispatch       here             decode, validate, authorize, carry out: invoke.rs, control, logs, iam.rs
 //!  7 respond        respond.rs       encode, add the request id
 //! ```
+//!
+//! A request to a function URL goes a way of its own from step 3 on: see [`function_url`](crate::function_url).
 
 use std::net::IpAddr;
 
@@ -19,7 +21,8 @@ use hyper::body::Incoming;
 use rushlight_api::lambda::Operation;
 use rushlight_api::lambda::routes::Resolution;
 use rushlight_api::{Error, Query, lambda, logs};
-use rushlight_auth::sigv4::RequestView;
+use rushlight_auth::Caller;
+use rushlight_auth::sigv4::{Accept, RequestView};
 use rushlight_control::RequestContext;
 use rushlight_model::quota;
 use rushlight_model::request_id::RequestId;
@@ -28,7 +31,7 @@ use rushlight_services::RequestContext as ServiceContext;
 use crate::Gateway;
 use crate::authenticate::{Authenticated, rejected};
 use crate::body::{self, BodyError};
-use crate::respond::{HttpResponse, Protocol, finish, json};
+use crate::respond::{HttpResponse, Protocol, ResponseBody, finish, json};
 use crate::route::Route;
 
 /// Largest body of an operation that uploads nothing.
@@ -37,9 +40,9 @@ const CONTROL_REQUEST_BYTES: usize = 6 * 1024 * 1024;
 /// A request after routing: its head, its id, where it comes from, and its body still to be read.
 pub(crate) struct Received<'a> {
     pub(crate) parts: &'a Parts,
-    body: Incoming,
+    pub(crate) body: Incoming,
     pub(crate) request_id: RequestId,
-    source_ip: Option<IpAddr>,
+    pub(crate) source_ip: Option<IpAddr>,
 }
 
 impl Gateway {
@@ -47,28 +50,31 @@ impl Gateway {
     pub async fn handle(&self, request: Request<Incoming>, source_ip: Option<IpAddr>) -> HttpResponse {
         let (parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query());
-        let route = Route::of(&parts, &query);
+        let route = Route::of(&parts, &query, self.control.url_place());
         let request_id = RequestId::random();
         let received = Received { parts: &parts, body, request_id, source_ip };
         let (protocol, answer) = match route {
+            Route::FunctionUrl(host) => {
+                (Protocol::RestJson, Ok(self.function_url(received, &host).await.map(ResponseBody::from)))
+            }
             Route::Lambda(resolution) => {
                 (Protocol::RestJson, self.lambda(received, &resolution, &query).await)
             }
-            Route::Logs(operation) => (Protocol::AwsJson, self.logs(received, operation).await),
+            Route::Logs(operation) => (Protocol::AwsJson, whole(self.logs(received, operation).await)),
             Route::Code { region, sha256 } => {
-                (Protocol::RestJson, self.code(received.parts, region, sha256).await)
+                (Protocol::RestJson, whole(self.code(received.parts, region, sha256).await))
             }
-            Route::Query => (Protocol::RestJson, Ok(self.query(received).await)),
+            Route::Query => (Protocol::RestJson, whole(Ok(self.query(received).await))),
             Route::CreateAccount { account } => {
-                (Protocol::RestJson, self.create_account(received, account).await)
+                (Protocol::RestJson, whole(self.create_account(received, account).await))
             }
-            Route::Health => (Protocol::RestJson, Ok(health())),
-            Route::AdvanceClock => (Protocol::RestJson, self.advance_clock(received, &query).await),
+            Route::Health => (Protocol::RestJson, whole(Ok(health()))),
+            Route::AdvanceClock => (Protocol::RestJson, whole(self.advance_clock(received, &query).await)),
             Route::Unknown(error) => (Protocol::RestJson, Err(error)),
         };
         let response = answer.unwrap_or_else(|error| {
             tracing::debug!(%request_id, code = %error.code, message = error.message, "request.refused");
-            protocol.error(&error)
+            protocol.error(&error).map(ResponseBody::from)
         });
         finish(response, request_id)
     }
@@ -78,7 +84,7 @@ impl Gateway {
         received: Received<'_>,
         resolution: &Resolution<'_>,
         query: &Query<'_>,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<HttpResponse, Error> {
         let operation = resolution.operation;
         let (parts, request_id) = (received.parts, received.request_id);
         let limit = body_limit(operation);
@@ -90,12 +96,22 @@ impl Gateway {
             Operation::Invoke => {
                 let input = lambda::decode::invoke_request(&resolution.labels, query, &parts.headers, body)?;
                 let owner = self.control.authorize_invocation(&caller, &scope, &input).await?;
-                self.invoke(parts, &owner.unwrap_or(scope), request_id, input).await
+                whole(self.invoke(parts, &owner.unwrap_or(scope), request_id, input).await)
+            }
+            Operation::InvokeWithResponseStream => {
+                let (labels, headers) = (&resolution.labels, &parts.headers);
+                let input =
+                    lambda::decode::invoke_with_response_stream_request(labels, query, headers, body)?;
+                let owner = self.control.authorize_response_stream(&caller, &scope, &input).await?;
+                self.invoke_with_response_stream(parts, &owner.unwrap_or(scope), request_id, input).await
             }
             _ => {
                 let context = RequestContext { scope, caller, request_id, host: host(parts) };
-                lambda::service::dispatch(&self.control, &context, resolution, query, &parts.headers, body)
-                    .await
+                let control = &self.control;
+                whole(
+                    lambda::service::dispatch(control, &context, resolution, query, &parts.headers, body)
+                        .await,
+                )
             }
         }
     }
@@ -129,7 +145,7 @@ impl Gateway {
         }
     }
 
-    /// Steps 3 to 5.
+    /// Steps 3 to 5, for services that find operations by their path.
     pub(crate) async fn authenticated(
         &self,
         received: Received<'_>,
@@ -137,15 +153,25 @@ impl Gateway {
         limit: usize,
         too_large: impl FnOnce(u64) -> Error,
     ) -> Result<(Authenticated, Bytes), Error> {
-        let Received { parts, body, source_ip, .. } = received;
-        let view = RequestView::from(parts);
         // A signature covers the normalised path, routes are taken by the path as it was sent: they must be one.
-        if !view.is_path_normal() {
+        if !RequestView::from(received.parts).is_path_normal() {
             return Err(Error::unknown_operation());
         }
+        self.verified(received, &Accept { services, region: None }, limit, too_large).await
+    }
+
+    /// Steps 3 to 5, whatever the path.
+    pub(crate) async fn verified(
+        &self,
+        received: Received<'_>,
+        accept: &Accept<'_>,
+        limit: usize,
+        too_large: impl FnOnce(u64) -> Error,
+    ) -> Result<(Authenticated, Bytes), Error> {
+        let Received { parts, body, source_ip, .. } = received;
         // Clients sign by the machine's time, also where the clock is virtual and ahead of it.
         let now = self.clock.machine_now().as_seconds();
-        let checked = match self.authenticator.check_head(&view, services, now) {
+        let checked = match self.authenticator.check_head(&RequestView::from(parts), accept, now) {
             Ok(checked) => checked,
             Err(rejection) => {
                 // Read what is small, so that the answer is heard; a stranger's large upload is cut off.
@@ -153,16 +179,34 @@ impl Gateway {
                 return Err(rejected(&rejection));
             }
         };
-        let body = body::read(body, limit).await.map_err(|error| match error {
-            BodyError::TooLarge { bytes } => too_large(bytes),
-            BodyError::Slow | BodyError::Broken => Error::serialization(None),
-        })?;
+        let body = read(body, limit, too_large).await?;
         let mut authenticated =
             self.authenticator.check_body(checked, &body).map_err(|rejection| rejected(&rejection))?;
-        authenticated.caller.source_ip = source_ip;
-        authenticated.caller.user_agent = parts.headers.get(http::header::USER_AGENT).cloned();
+        describe(&mut authenticated.caller, parts, source_ip);
         Ok((authenticated, body))
     }
+}
+
+/// Step 4.
+pub(crate) async fn read(
+    body: Incoming,
+    limit: usize,
+    too_large: impl FnOnce(u64) -> Error,
+) -> Result<Bytes, Error> {
+    body::read(body, limit).await.map_err(|error| match error {
+        BodyError::TooLarge { bytes } => too_large(bytes),
+        BodyError::Slow | BodyError::Broken => Error::serialization(None),
+    })
+}
+
+/// Adds how the call came in.
+pub(crate) fn describe(caller: &mut Caller, parts: &Parts, source_ip: Option<IpAddr>) {
+    caller.source_ip = source_ip;
+    caller.user_agent = parts.headers.get(http::header::USER_AGENT).cloned();
+}
+
+fn whole(answer: Result<Response<Bytes>, Error>) -> Result<HttpResponse, Error> {
+    answer.map(|response| response.map(ResponseBody::from))
 }
 
 fn host(parts: &Parts) -> Option<String> {
@@ -179,7 +223,7 @@ fn body_limit(operation: Operation) -> usize {
         Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
             quota::CODE_REQUEST_BYTES
         }
-        Operation::Invoke => quota::SYNCHRONOUS_PAYLOAD_BYTES,
+        Operation::Invoke | Operation::InvokeWithResponseStream => quota::SYNCHRONOUS_PAYLOAD_BYTES,
         _ => CONTROL_REQUEST_BYTES,
     }
 }
@@ -192,7 +236,7 @@ pub(crate) fn too_large_for_all(_: u64) -> Error {
 fn too_large(operation: Operation, limit: usize) -> Error {
     // IAM's name of the operation, as AWS prints it here.
     let name = match operation {
-        Operation::Invoke => "InvokeFunction",
+        Operation::Invoke | Operation::InvokeWithResponseStream => "InvokeFunction",
         operation => operation.name(),
     };
     Error::request_entity_too_large(format!(

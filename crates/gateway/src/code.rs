@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response};
 use rushlight_api::Error;
-use rushlight_auth::sigv4::RequestView;
+use rushlight_auth::sigv4::{Accept, RequestView};
 use rushlight_control::Digest;
 
 use crate::Gateway;
@@ -24,9 +24,10 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Error> {
         let now = self.clock.now().as_seconds();
         let view = RequestView::from(parts);
+        let accept = Accept { services: &[CODE_SERVICE], region: None };
         let authenticated = self
             .authenticator
-            .check_head(&view, &[CODE_SERVICE], now)
+            .check_head(&view, &accept, now)
             .and_then(|checked| self.authenticator.check_body(checked, &[]))
             .map_err(|rejection| rejected(&rejection))?;
         // The signature covers the path, so the holder of one URL reaches one package. Such URLs are made by the

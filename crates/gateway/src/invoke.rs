@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use rushlight_api::Error;
 use rushlight_api::lambda::types::{InvocationType, InvokeRequest, InvokeResponse, LogType};
 use rushlight_api::lambda::{encode, errors};
@@ -17,10 +17,10 @@ use rushlight_model::{quota, trace};
 use crate::Gateway;
 use crate::json_check;
 
-const TRACE_ID: &str = "x-amzn-trace-id";
+pub(crate) const TRACE_ID: &str = "x-amzn-trace-id";
 
 /// What AWS names in `X-Amz-Function-Error`, whatever the error.
-const UNHANDLED: &str = "Unhandled";
+pub(crate) const UNHANDLED: &str = "Unhandled";
 
 /// The event of an invocation without a payload.
 const NO_PAYLOAD: Bytes = Bytes::from_static(b"{}");
@@ -46,15 +46,10 @@ impl Gateway {
             InvocationType::Event => Err(Error::not_implemented("Invoke with InvocationType Event")),
             _ => {
                 let want_log_tail = input.log_type == Some(LogType::Tail);
-                let trace_header = trace_header(parts).unwrap_or_else(|| trace::begin(self.clock.now()));
+                let trace_header = self.trace(parts);
                 let invocation = Invocation {
-                    request_id,
-                    invoked_function_arn: reference.arn(),
-                    payload: event(input.payload)?,
-                    content_type: None,
                     client_context: input.client_context.as_deref().map(client_context).transpose()?,
-                    cognito_identity: None,
-                    trace_header: Some(trace_header.clone()),
+                    ..invocation(&reference, request_id, event(input.payload)?, trace_header.clone())
                 };
                 let answer = self.invoker.request_response(&reference, invocation, want_log_tail).await;
                 respond(answer.map_err(invoke_error)?, &trace_header)
@@ -63,8 +58,33 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// The trace that a request belongs to, or else begins.
+    pub(crate) fn trace(&self, parts: &Parts) -> String {
+        trace_header(parts).unwrap_or_else(|| trace::begin(self.clock.now()))
+    }
+}
+
+/// An invocation of whose caller nothing is known.
+pub(crate) fn invocation(
+    reference: &FunctionReference,
+    request_id: RequestId,
+    payload: Bytes,
+    trace_header: String,
+) -> Invocation {
+    Invocation {
+        request_id,
+        invoked_function_arn: reference.arn(),
+        payload,
+        content_type: None,
+        client_context: None,
+        cognito_identity: None,
+        trace_header: Some(trace_header),
+    }
+}
+
 /// The payload, once it is known to be JSON.
-fn event(payload: Option<Bytes>) -> Result<Bytes, Error> {
+pub(crate) fn event(payload: Option<Bytes>) -> Result<Bytes, Error> {
     let payload = payload.filter(|payload| !payload.is_empty()).unwrap_or(NO_PAYLOAD);
     match json_check::check(&payload) {
         Ok(()) => Ok(payload),
@@ -74,13 +94,14 @@ fn event(payload: Option<Bytes>) -> Result<Bytes, Error> {
     }
 }
 
-fn trace_header(parts: &Parts) -> Option<String> {
+/// The trace that a request belongs to, as far as it says so.
+pub(crate) fn trace_header(parts: &Parts) -> Option<String> {
     let header = parts.headers.get(TRACE_ID)?.to_str().ok()?;
     trace::is_usable(header).then(|| header.to_owned())
 }
 
 /// From base64 to JSON text.
-fn client_context(header: &str) -> Result<String, Error> {
+pub(crate) fn client_context(header: &str) -> Result<String, Error> {
     let refused = || {
         errors::invalid_request_content_exception(
             "Client context must be a valid Base64-encoded JSON object.",
@@ -110,16 +131,21 @@ fn respond(answer: Answer, trace_header: &str) -> Result<Response<Bytes>, Error>
     let mut response = encode::invoke_response(&output)?;
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    echo_trace(headers, trace_header);
+    Ok(response)
+}
+
+/// Names the trace in an answer.
+pub(crate) fn echo_trace(headers: &mut HeaderMap, trace_header: &str) {
     let root = trace_header.split(';').find(|part| part.trim_start().starts_with("Root="));
     let sampled = trace_header.split(';').find(|part| part.trim_start().starts_with("Sampled="));
     let echoed = format!("{};{}", root.unwrap_or_default(), sampled.unwrap_or("Sampled=0"));
     if let Ok(value) = HeaderValue::from_str(&echoed) {
         headers.insert(TRACE_ID, value);
     }
-    Ok(response)
 }
 
-fn reference_error(error: ReferenceError) -> Error {
+pub(crate) fn reference_error(error: ReferenceError) -> Error {
     match error {
         ReferenceError::QualifierMismatch => errors::invalid_parameter_value_exception(error.to_string()),
         ReferenceError::OtherRegion { .. } => errors::resource_not_found_exception(error.to_string()),
@@ -128,7 +154,7 @@ fn reference_error(error: ReferenceError) -> Error {
     }
 }
 
-fn invoke_error(error: InvokeError) -> Error {
+pub(crate) fn invoke_error(error: InvokeError) -> Error {
     match error {
         InvokeError::Reference(error) => reference_error(error),
         InvokeError::NotFound { .. } => errors::resource_not_found_exception(error.to_string()),

@@ -9,11 +9,13 @@ mod authenticate;
 mod body;
 pub mod chain;
 mod code;
+mod function_url;
 mod iam;
 mod invoke;
 mod json_check;
 mod listener;
 mod respond;
+mod response_stream;
 mod route;
 
 use rushlight_control::Control;

@@ -1,15 +1,68 @@
 //! From results to HTTP responses.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use rushlight_api::Error;
 use rushlight_api::protocol::{aws_json, rest_json};
 use rushlight_model::request_id::RequestId;
 
+use crate::response_stream::EventStream;
+
 /// The response type of the whole gateway.
-pub(crate) type HttpResponse = Response<Full<Bytes>>;
+pub(crate) type HttpResponse = Response<ResponseBody>;
+
+/// The body of a response.
+#[derive(Debug)]
+pub enum ResponseBody {
+    /// All of it is there.
+    Whole(Full<Bytes>),
+    /// The events of a function's response, as they come.
+    Events(Box<EventStream>),
+}
+
+impl From<Bytes> for ResponseBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(Full::new(bytes))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => Pin::new(whole).poll_frame(context),
+            Self::Events(events) => {
+                events.poll_next(context).map(|event| event.map(|event| Ok(Frame::data(event))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(whole) => whole.is_end_stream(),
+            Self::Events(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => whole.size_hint(),
+            Self::Events(_) => SizeHint::default(),
+        }
+    }
+}
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
@@ -32,8 +85,7 @@ impl Protocol {
 }
 
 /// Adds what every answer carries.
-pub(crate) fn finish(response: Response<Bytes>, request_id: RequestId) -> HttpResponse {
-    let mut response = response.map(Full::new);
+pub(crate) fn finish(mut response: HttpResponse, request_id: RequestId) -> HttpResponse {
     let value = request_id.with_text(HeaderValue::from_str);
     if let Ok(value) = value {
         response.headers_mut().insert(REQUEST_ID, value);

@@ -1,7 +1,8 @@
 //! Which service a request is for. A request belongs to exactly one.
 
 use http::request::Parts;
-use rushlight_api::{Query, lambda, logs};
+use rushlight_api::{Error, Query, lambda, logs};
+use rushlight_model::function_url::{UrlHost, UrlPlace};
 
 /// The header that names the operation of AWS' JSON services.
 const TARGET: &str = "x-amz-target";
@@ -12,6 +13,8 @@ const OWN: &str = "/_rushlight/";
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) enum Route<'a> {
+    /// Anything at the host of a function URL.
+    FunctionUrl(UrlHost<'a>),
     /// `GET /_rushlight/health`.
     Health,
     /// `POST /_rushlight/clock/advance?seconds=N`.
@@ -27,19 +30,23 @@ pub(crate) enum Route<'a> {
     /// An operation of Lambda.
     Lambda(lambda::routes::Resolution<'a>),
     /// Nothing that is served here, with the answer.
-    Unknown(rushlight_api::Error),
+    Unknown(Error),
 }
 
 impl<'a> Route<'a> {
-    pub(crate) fn of(parts: &'a Parts, query: &Query<'_>) -> Self {
+    pub(crate) fn of(parts: &'a Parts, query: &Query<'_>, place: &UrlPlace) -> Self {
+        match function_url(parts, place) {
+            Some(Ok(host)) => return Self::FunctionUrl(host),
+            Some(Err(error)) => return Self::Unknown(error),
+            None => {}
+        }
         let path = parts.uri.path();
         if let Some(own) = path.strip_prefix(OWN) {
             return Self::own(parts, own);
         }
         if let Some(target) = parts.headers.get(TARGET) {
             let operation = target.to_str().ok().and_then(logs::Operation::from_target);
-            return operation
-                .map_or_else(|| Self::Unknown(rushlight_api::Error::unknown_operation()), Self::Logs);
+            return operation.map_or_else(|| Self::Unknown(Error::unknown_operation()), Self::Logs);
         }
         if path == "/" && is_form(parts, query) {
             return Self::Query;
@@ -60,9 +67,31 @@ impl<'a> Route<'a> {
             ("GET", [Some("code"), Some(_account), Some(region), Some(sha256), None]) => {
                 Self::Code { region, sha256 }
             }
-            _ => Self::Unknown(rushlight_api::Error::unknown_operation()),
+            _ => Self::Unknown(Error::unknown_operation()),
         }
     }
+}
+
+/// The function URL whose host the request names, in its header or in its target. Costs other requests one look at the
+/// header.
+///
+/// A request that names two hosts is refused: the signature covers the header, and what is in front of the server may
+/// have gone by the other.
+fn function_url<'a>(parts: &'a Parts, place: &UrlPlace) -> Option<Result<UrlHost<'a>, Error>> {
+    let headers = || parts.headers.get_all(http::header::HOST).iter();
+    let target = parts.uri.authority().map(http::uri::Authority::as_str);
+    let texts = headers().filter_map(|host| host.to_str().ok()).chain(target);
+    let mut named = texts.filter_map(|text| Some((text, place.locate(text)?)));
+    let (text, host) = named.next()?;
+    let is_same = |other: &[u8]| other.eq_ignore_ascii_case(text.as_bytes());
+    let agree = headers().all(|other| is_same(other.as_bytes()))
+        && target.is_none_or(|other| is_same(other.as_bytes()))
+        && headers().nth(1).is_none();
+    if !agree {
+        return Some(Err(Error::validation("The request names more than one host.")));
+    }
+    // A tunnel is nothing that a function could answer with.
+    (parts.method != http::Method::CONNECT).then_some(Ok(host))
 }
 
 /// Whether this is a request of the Query protocol: a form, or a query that names an action.

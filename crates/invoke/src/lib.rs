@@ -39,6 +39,7 @@ pub use crate::function::{CodeSource, RoleCredentials};
 use crate::generation::Generations;
 use crate::packages::PackageUses;
 pub use crate::request_response::{Answer, StreamingAnswer};
+pub use rushlight_environment::{Finished, ResponseStream};
 
 /// How often idle environments are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(50);

@@ -102,6 +102,12 @@ pub struct UrlTarget {
     pub qualifier: String,
 }
 
+/// How many characters the id of a URL has.
+const ID: usize = 32;
+
+/// What stands between id and region.
+const INFIX: &str = "lambda-url.";
+
 /// The most characters between two dots of a domain's name.
 const LABEL: usize = 63;
 
@@ -147,6 +153,46 @@ impl UrlPlace {
                 format!("http://{id}.lambda-url.{region}.localhost{port}/")
             }
         }
+    }
+
+    /// Takes the host of a request apart if it is that of a function URL: below `localhost`, or below the operator's
+    /// domain. Asked for every request: other hosts cost a look at their first dot.
+    #[must_use]
+    pub fn locate<'h>(&self, host: &'h str) -> Option<UrlHost<'h>> {
+        let (id, rest) = host.split_once('.')?;
+        let rest =
+            rest.get(..INFIX.len()).filter(|infix| infix.eq_ignore_ascii_case(INFIX)).and(Some(rest))?;
+        let (region, below) = rest[INFIX.len()..].split_once('.')?;
+        let port = port_of(host).ok()?;
+        let below = below.split_once(':').map_or(below, |(domain, _)| domain);
+        let is_domain = matches!(self, Self::Domain(domain) if domain.eq_ignore_ascii_case(below));
+        let name = host.split_once(':').map_or(host, |(name, _)| name);
+        let is_own = is_domain || below.eq_ignore_ascii_case("localhost");
+        is_own.then_some(UrlHost { name, id, region, port, is_https: is_domain })
+    }
+}
+
+/// The host of a function URL, as a request names it. Whether there is such a URL is another matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UrlHost<'h> {
+    /// The whole name without the port: what events call the domain's name.
+    pub name: &'h str,
+    /// What stands before `.lambda-url.`.
+    pub id: &'h str,
+    /// What stands behind it.
+    pub region: &'h str,
+    /// The port, if it is not the protocol's own.
+    pub port: Option<u16>,
+    /// Whether it is below the operator's domain, so that clients come by HTTPS.
+    pub is_https: bool,
+}
+
+impl UrlHost<'_> {
+    /// The id as URLs are kept by it, if it has the form of one. Case does not matter in the names of hosts.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        let is_id = self.id.len() == ID && self.id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_id.then(|| self.id.to_ascii_lowercase())
     }
 }
 
@@ -195,6 +241,56 @@ mod tests {
             let url = place.url("abc", "eu-west-1", host);
             assert_eq!(url, format!("http://abc.lambda-url.eu-west-1.{authority}/"), "{host:?}");
         }
+    }
+
+    #[test]
+    fn hosts_of_urls_are_told_from_others() {
+        let domain = UrlPlace::Domain("example.com".into());
+        let locate = |host| domain.locate(host).map(|host| (host.id, host.region, host.port, host.is_https));
+        for (host, located) in [
+            ("abc.lambda-url.eu-west-1.localhost", ("abc", "eu-west-1", None, false)),
+            ("abc.lambda-url.eu-west-1.localhost:9000", ("abc", "eu-west-1", Some(9000), false)),
+            ("ABC.Lambda-URL.eu-west-1.LocalHost", ("ABC", "eu-west-1", None, false)),
+            ("abc.lambda-url.eu-west-1.example.com", ("abc", "eu-west-1", None, true)),
+            ("abc.lambda-url.eu-west-1.Example.com:8443", ("abc", "eu-west-1", Some(8443), true)),
+        ] {
+            assert_eq!(locate(host), Some(located), "{host}");
+            let name = host.split(':').next().unwrap();
+            assert_eq!(domain.locate(host).unwrap().name, name, "{host}");
+        }
+        for host in [
+            "",
+            "localhost:9000",
+            "127.0.0.1:9000",
+            "[::1]:9000",
+            "lambda-url.eu-west-1.localhost",
+            "abc.lambda-url.localhost",
+            "abc.lambda-url.",
+            "abc.lambda-urL",
+            "abc.lambda-ürl.eu-west-1.localhost",
+            "abc.lambda-url.eu-west-1.localhost:x",
+            "abc.lambda-url.eu-west-1.localhost:1:2",
+            "abc.lambda-url.eu-west-1.localhost.evil.com",
+            "abc.lambda-url.eu-west-1.on.aws",
+            "a.b.lambda-url.eu-west-1.localhost",
+        ] {
+            assert_eq!(locate(host), None, "{host}");
+        }
+        let local = UrlPlace::Localhost(9000);
+        assert!(local.locate("abc.lambda-url.eu-west-1.localhost").is_some());
+        assert_eq!(local.locate("abc.lambda-url.eu-west-1.example.com"), None);
+    }
+
+    #[test]
+    fn ids_have_32_letters_and_digits() {
+        let id = |id: &str| {
+            let host = format!("{id}.lambda-url.eu-west-1.localhost");
+            UrlPlace::Localhost(1).locate(&host).and_then(|host| host.id())
+        };
+        assert_eq!(id(&"Ab3".repeat(11)[..32]), Some("ab3".repeat(11)[..32].to_owned()));
+        assert_eq!(id(&"a".repeat(31)), None);
+        assert_eq!(id(&"a".repeat(33)), None);
+        assert_eq!(id(&"-".repeat(32)), None);
     }
 
     #[test]

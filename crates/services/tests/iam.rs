@@ -15,7 +15,8 @@ use rushlight_store::{Backend, DataDirectory, Sqlite};
 use tokio_util::task::TaskTracker;
 
 const ACCOUNT: &str = "111122223333";
-const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+const EVERYTHING: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
 
 struct World {

@@ -12,6 +12,7 @@
 //! | resource | what a target is: its ARN, owner, policy and tags |
 //! | compiled | policies of resources, compiled once |
 //! | role | execution roles: whose they are, and whether Lambda may assume them |
+//! | url | requests to function URLs |
 //!
 //! What belongs to another account is worked on in that account's scope, if its policy lets the caller in.
 
@@ -20,8 +21,9 @@ mod operations;
 mod permission;
 mod resource;
 pub(crate) mod role;
+mod url;
 
-use rushlight_api::lambda::types::InvokeRequest;
+use rushlight_api::lambda::types::{InvokeRequest, InvokeWithResponseStreamRequest};
 use rushlight_auth::policy::Context;
 use rushlight_auth::policy::key::{REQUEST_TAG, TAG_KEYS};
 use rushlight_auth::{Authorizer, Caller};
@@ -31,6 +33,7 @@ pub(crate) use self::compiled::CompiledPolicies;
 pub(crate) use self::permission::Authorized;
 use self::permission::Permission;
 use self::resource::Resource;
+pub use self::url::url_forbidden;
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
@@ -47,6 +50,19 @@ impl Control {
         caller: &Caller,
         here: &Scope,
         input: &InvokeRequest,
+    ) -> Answer<Option<Scope>> {
+        Ok(self.authorized_scope(caller, here, input).await?)
+    }
+
+    /// As [`Control::authorize_invocation`], for a response that comes piece by piece.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn authorize_response_stream(
+        &self,
+        caller: &Caller,
+        here: &Scope,
+        input: &InvokeWithResponseStreamRequest,
     ) -> Answer<Option<Scope>> {
         Ok(self.authorized_scope(caller, here, input).await?)
     }

@@ -56,6 +56,7 @@ permissions! {
     GetFunctionRequest(given): "GetFunction" on function!(given, qualified);
     GetFunctionConfigurationRequest(given): "GetFunctionConfiguration" on function!(given, qualified);
     InvokeRequest(given): "InvokeFunction" on function!(given, qualified);
+    InvokeWithResponseStreamRequest(given): "InvokeFunction" on function!(given, qualified);
     ListFunctionsRequest(_given): "ListFunctions" on Target::Any;
     UpdateFunctionCodeRequest(given): "UpdateFunctionCode" on function!(given);
     ListVersionsByFunctionRequest(given): "ListVersionsByFunction" on function!(given);

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use rushlight_model::function::FunctionHead;
-use rushlight_model::function_url::UrlTarget;
+use rushlight_model::function_url::{UrlPlace, UrlTarget};
 use rushlight_store::table::function_url::key;
 use rushlight_store::{Digest, Expect};
 use uuid::Uuid;
@@ -35,6 +35,12 @@ pub(super) fn new_id() -> String {
 }
 
 impl Control {
+    /// Where function URLs are served.
+    #[must_use]
+    pub fn url_place(&self) -> &UrlPlace {
+        &self.url_place
+    }
+
     /// What a URL's id leads to: the function, and by which of the head's `urls` it is found. `None` if there is no
     /// such URL (any more). Without I/O when both rows are cached.
     ///
