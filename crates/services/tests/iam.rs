@@ -1,5 +1,7 @@
 //! Users, roles and policies over a store: what is there after a restart, and that a change counts once it is answered.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
