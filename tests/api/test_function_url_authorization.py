@@ -10,9 +10,10 @@ import botocore.awsrequest
 import botocore.credentials
 import packages
 import pytest
+from function_urls import FORBIDDEN, JSON, Url, let_in, make_url
 from identities import OTHER, User, credentials_of, policy, statement
 from server import ACCOUNT, REGION, arn, unique
-from test_function_url_requests import FORBIDDEN, JSON, PACKAGE, Url, let_in, make_url, unknown
+from test_function_url_requests import PACKAGE, unknown
 
 ACTIONS = ("InvokeFunctionUrl", "InvokeFunction")
 

@@ -54,9 +54,7 @@ impl Gateway {
         let request_id = RequestId::random();
         let received = Received { parts: &parts, body, request_id, source_ip };
         let (protocol, answer) = match route {
-            Route::FunctionUrl(host) => {
-                (Protocol::RestJson, Ok(self.function_url(received, &host).await.map(ResponseBody::from)))
-            }
+            Route::FunctionUrl(host) => (Protocol::RestJson, Ok(self.function_url(received, &host).await)),
             Route::Lambda(resolution) => {
                 (Protocol::RestJson, self.lambda(received, &resolution, &query).await)
             }

@@ -14,9 +14,12 @@ mod iam;
 mod invoke;
 mod json_check;
 mod listener;
+mod pieces;
 mod respond;
 mod response_stream;
 mod route;
+
+use std::num::NonZeroU64;
 
 use rushlight_control::Control;
 use rushlight_invoke::Invoker;
@@ -46,6 +49,8 @@ pub struct Dependencies {
     pub iam: Iam,
     /// Temporary credentials.
     pub sts: Sts,
+    /// Bytes a second that a response gets once 6 MB of it have gone piece by piece; without, as many as there can be.
+    pub stream_bandwidth: Option<NonZeroU64>,
     /// The one clock.
     pub clock: Clock,
 }
@@ -58,6 +63,7 @@ pub struct Gateway {
     logs: Logs,
     iam: Iam,
     sts: Sts,
+    stream_bandwidth: Option<NonZeroU64>,
     clock: Clock,
 }
 
@@ -65,9 +71,8 @@ impl Gateway {
     /// Puts the parts together.
     #[must_use]
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { authentication, default_scope, control, invoker, logs, iam, sts, clock } =
-            dependencies;
-        let authenticator = Authenticator::new(authentication, default_scope);
-        Self { authenticator, control, invoker, logs, iam, sts, clock }
+        let Dependencies { control, invoker, logs, iam, sts, stream_bandwidth, clock, .. } = dependencies;
+        let authenticator = Authenticator::new(dependencies.authentication, dependencies.default_scope);
+        Self { authenticator, control, invoker, logs, iam, sts, stream_bandwidth, clock }
     }
 }

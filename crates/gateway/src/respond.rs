@@ -1,8 +1,7 @@
 //! From results to HTTP responses.
 
-use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -13,6 +12,7 @@ use rushlight_api::Error;
 use rushlight_api::protocol::{aws_json, rest_json};
 use rushlight_model::request_id::RequestId;
 
+use crate::pieces::{Piece, Pieces};
 use crate::response_stream::EventStream;
 
 /// The response type of the whole gateway.
@@ -23,9 +23,18 @@ pub(crate) type HttpResponse = Response<ResponseBody>;
 pub enum ResponseBody {
     /// All of it is there.
     Whole(Full<Bytes>),
-    /// The events of a function's response, as they come.
+    /// A function's response, as it comes.
+    Pieces(Box<Pieces>),
+    /// What is left of that when the function has failed.
+    Truncated,
+    /// The same as events.
     Events(Box<EventStream>),
 }
+
+/// A response that its function has not finished. All that can still be said of it is the end of the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("the function has failed in the middle of its response")]
+pub struct Truncated;
 
 impl From<Bytes> for ResponseBody {
     fn from(bytes: Bytes) -> Self {
@@ -35,14 +44,26 @@ impl From<Bytes> for ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Truncated;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.get_mut() {
-            Self::Whole(whole) => Pin::new(whole).poll_frame(context),
+    ) -> Poll<Option<Result<Frame<Bytes>, Truncated>>> {
+        let body = self.get_mut();
+        match body {
+            Self::Whole(whole) => Pin::new(whole).poll_frame(context).map_err(|never| match never {}),
+            Self::Pieces(pieces) => match ready!(pieces.poll_next(context)) {
+                Piece::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Piece::End(None) => Poll::Ready(None),
+                Piece::End(Some(_)) => {
+                    // What is still to be sent is sent when this waits, and is not when this fails.
+                    *body = Self::Truncated;
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            },
+            Self::Truncated => Poll::Ready(Some(Err(Truncated))),
             Self::Events(events) => {
                 events.poll_next(context).map(|event| event.map(|event| Ok(Frame::data(event))))
             }
@@ -52,14 +73,14 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(whole) => whole.is_end_stream(),
-            Self::Events(_) => false,
+            Self::Pieces(_) | Self::Truncated | Self::Events(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(whole) => whole.size_hint(),
-            Self::Events(_) => SizeHint::default(),
+            Self::Pieces(_) | Self::Truncated | Self::Events(_) => SizeHint::default(),
         }
     }
 }

@@ -3,8 +3,7 @@
 //! ```text
 //! PayloadChunk … PayloadChunk InvokeComplete
 //! ```
-//! The function is never further ahead of its caller than a few pieces, and a caller who hangs up leaves it running.
-//! A response that the runtime posts as a whole is one chunk; one that failed ends with the error in `InvokeComplete`.
+//! One that failed ends with the error in `InvokeComplete`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,7 +13,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Response};
 use rushlight_api::Error;
 use rushlight_api::lambda::encode;
 use rushlight_api::lambda::types::{
@@ -22,16 +20,17 @@ use rushlight_api::lambda::types::{
     InvokeWithResponseStreamResponse, LogType, ResponseStreamingInvocationType,
 };
 use rushlight_api::protocol::event_stream::CONTENT_TYPE_EVENT_STREAM;
-use rushlight_invoke::{Finished, ResponseStream, StreamingAnswer};
+use rushlight_invoke::{Finished, StreamingAnswer};
 use rushlight_model::arn::{FunctionReference, Scope};
-use rushlight_model::invocation::{Invocation, Outcome};
+use rushlight_model::invocation::Invocation;
 use rushlight_model::request_id::RequestId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::Gateway;
 use crate::invoke::{
     UNHANDLED, client_context, echo_trace, event, invocation, invoke_error, reference_error,
 };
+use crate::pieces::{Kind, Piece, Pieces};
 use crate::respond::{HttpResponse, ResponseBody};
 
 /// The content type that the function has given its response; that of the events is another.
@@ -61,51 +60,25 @@ impl Gateway {
         };
         let want_log_tail = input.log_type == Some(LogType::Tail);
         let answer = self.invoker.response_stream(&reference, invocation, want_log_tail).await;
-        let mut answer = answer.map_err(invoke_error)?;
+        let StreamingAnswer { executed_version, stream, outcome, finished } = answer.map_err(invoke_error)?;
         let output = InvokeWithResponseStreamResponse {
-            executed_version: Some(answer.executed_version.to_string()),
+            executed_version: Some(executed_version.to_string()),
             response_stream_content_type: Some(CONTENT_TYPE_EVENT_STREAM.to_owned()),
             ..Default::default()
         };
         let head = encode::invoke_with_response_stream_response(&output)?;
-        let begun = Begun::wait(&mut answer).await;
-        let mut headers = HeaderMap::new();
-        echo_trace(&mut headers, &trace_header);
-        let content_type = begun.content_type().and_then(|text| HeaderValue::from_str(text).ok());
-        let (mut head, _) = head.into_parts();
-        head.headers.extend(headers);
-        if let Some(content_type) = content_type {
-            head.headers.insert(REMAPPED_CONTENT_TYPE, content_type);
+        let (kind, pieces) = Pieces::begin(stream, outcome, self.stream_bandwidth).await;
+        let events = EventStream { state: State::Pieces(pieces), finished };
+        let mut response = head.map(|_| ResponseBody::Events(Box::new(events)));
+        let headers = response.headers_mut();
+        echo_trace(headers, &trace_header);
+        if let Kind::Stream { content_type: Some(text) } = kind
+            && let Ok(content_type) = HeaderValue::try_from(text)
+        {
+            headers.insert(REMAPPED_CONTENT_TYPE, content_type);
         }
-        head.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(CONTENT_TYPE_EVENT_STREAM));
-        let events = EventStream::new(begun, answer);
-        Ok(Response::from_parts(head, ResponseBody::Events(Box::new(events))))
-    }
-}
-
-/// What a response begins with.
-enum Begun {
-    /// Pieces follow.
-    Stream(ResponseStream),
-    /// It is whole, or has failed; without a value the server shuts down.
-    Whole(Option<Outcome>),
-}
-
-impl Begun {
-    async fn wait(answer: &mut StreamingAnswer) -> Self {
-        tokio::select! {
-            // A stream begins before it ends.
-            biased;
-            Ok(stream) = &mut answer.stream => Self::Stream(stream),
-            outcome = &mut answer.outcome => Self::Whole(outcome.ok()),
-        }
-    }
-
-    fn content_type(&self) -> Option<&str> {
-        match self {
-            Self::Stream(stream) => stream.content_type.as_deref(),
-            Self::Whole(_) => None,
-        }
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(CONTENT_TYPE_EVENT_STREAM));
+        Ok(response)
     }
 }
 
@@ -113,56 +86,26 @@ impl Begun {
 #[derive(Debug)]
 pub struct EventStream {
     state: State,
-    outcome: Option<oneshot::Receiver<Outcome>>,
     finished: Option<oneshot::Receiver<Finished>>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Pieces come.
-    Pieces(mpsc::Receiver<Bytes>),
-    /// The response as a whole.
-    Chunk(Bytes),
-    /// All pieces have come.
-    Outcome,
+    Pieces(Pieces),
     /// The response has ended, well or with this error; its log may be wanted.
     Complete(Option<Bytes>),
     Over,
 }
 
 impl EventStream {
-    fn new(begun: Begun, answer: StreamingAnswer) -> Self {
-        let (state, outcome) = match begun {
-            Begun::Stream(stream) => (State::Pieces(stream.pieces), Some(answer.outcome)),
-            Begun::Whole(Some(Outcome::Success(payload))) => (State::Chunk(payload), None),
-            Begun::Whole(Some(Outcome::Error(error))) => (State::Complete(Some(error.payload)), None),
-            Begun::Whole(None) => (State::Complete(Some(Bytes::new())), None),
-        };
-        Self { state, outcome, finished: answer.finished }
-    }
-
     /// The next event; none after the last.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             match &mut self.state {
-                State::Pieces(pieces) => match pieces.poll_recv(context) {
-                    Poll::Ready(Some(piece)) => return Poll::Ready(Some(chunk(piece))),
-                    Poll::Ready(None) => self.state = State::Outcome,
-                    // A failure ends the response although whoever writes it has not let go of it.
-                    Poll::Pending => match ready!(poll_outcome(&mut self.outcome, context)) {
-                        Some(error) => self.state = State::Complete(Some(error)),
-                        None => return Poll::Pending,
-                    },
+                State::Pieces(pieces) => match ready!(pieces.poll_next(context)) {
+                    Piece::Bytes(bytes) => return Poll::Ready(Some(chunk(bytes))),
+                    Piece::End(error) => self.state = State::Complete(error),
                 },
-                State::Chunk(payload) => {
-                    let payload = std::mem::take(payload);
-                    self.state = State::Complete(None);
-                    return Poll::Ready(Some(chunk(payload)));
-                }
-                State::Outcome => {
-                    let error = ready!(poll_outcome(&mut self.outcome, context));
-                    self.state = State::Complete(error);
-                }
                 State::Complete(error) => {
                     let tail = match &mut self.finished {
                         Some(finished) => {
@@ -178,22 +121,6 @@ impl EventStream {
             }
         }
     }
-}
-
-/// The error that a response has ended with; none if it has ended well, also when that was said before.
-fn poll_outcome(
-    outcome: &mut Option<oneshot::Receiver<Outcome>>,
-    context: &mut Context<'_>,
-) -> Poll<Option<Bytes>> {
-    let Some(receiver) = outcome else { return Poll::Ready(None) };
-    let ended = ready!(Pin::new(receiver).poll(context));
-    *outcome = None;
-    Poll::Ready(match ended {
-        Ok(Outcome::Success(_)) => None,
-        Ok(Outcome::Error(error)) => Some(error.payload),
-        // The server shuts down.
-        Err(_) => Some(Bytes::new()),
-    })
 }
 
 fn chunk(payload: Bytes) -> Bytes {

@@ -11,6 +11,12 @@ pub const RUNTIME_RESPONSE_BYTES: usize = SYNCHRONOUS_PAYLOAD_BYTES + 100;
 /// Largest response that a runtime may send piece by piece, in bytes (200 MB).
 pub const STREAMED_RESPONSE_BYTES: usize = 200 * 1024 * 1024;
 
+/// As much of a response that comes piece by piece, in bytes, goes as fast as it can, whatever the bandwidth (6 MB).
+pub const UNCAPPED_STREAM_BYTES: u64 = 6 * 1024 * 1024;
+
+/// Bandwidth of the rest on AWS, in bytes a second (2 MB/s).
+pub const STREAM_BANDWIDTH: u64 = 2 * 1024 * 1024;
+
 /// Largest payload of an asynchronous invocation, in bytes (1 MB).
 pub const ASYNCHRONOUS_PAYLOAD_BYTES: usize = 1_048_576;
 

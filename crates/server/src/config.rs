@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use rushlight_model::function_url::UrlPlace;
-use rushlight_model::quota::AccountQuotas;
+use rushlight_model::quota::{self, AccountQuotas};
 use serde::Deserialize;
 
 /// What `rushlight serve` can be told. Absent values fall back to the file, then to the defaults of [`Config`].
@@ -71,6 +72,10 @@ pub struct Flags {
     /// The machine owner's pace, or AWS' scaling and request rates as well [default: default].
     #[arg(long, env = "RUSHLIGHT_QUOTAS", value_enum)]
     pub quotas: Option<QuotaMode>,
+
+    /// Bytes a second of a streamed response beyond its first 6 MB [default: unlimited; with --quotas aws, AWS' 2 MB].
+    #[arg(long, env = "RUSHLIGHT_STREAM_BANDWIDTH", value_name = "BYTES")]
+    pub stream_bandwidth: Option<NonZeroU64>,
 
     /// Where another AWS-style service is found, e.g. `sqs=http://127.0.0.1:4566`; repeatable.
     #[arg(long = "endpoint", env = "RUSHLIGHT_ENDPOINTS", value_name = "SERVICE=URL", value_delimiter = ',')]
@@ -233,6 +238,8 @@ pub struct Config {
     pub clock: ClockMode,
     /// See [`Flags::quotas`].
     pub quotas: QuotaMode,
+    /// See [`Flags::stream_bandwidth`].
+    pub stream_bandwidth: Option<NonZeroU64>,
     /// Service in lower case → URL.
     pub endpoints: BTreeMap<String, String>,
     /// See [`Flags::function_env`].
@@ -281,6 +288,11 @@ impl Config {
                 format!("--url-domain {domain}: not the name of a domain, e.g. functions.example.com")
             })
         });
+        let quotas = flags.quotas.or(file.quotas).unwrap_or(QuotaMode::Default);
+        let stream_bandwidth = flags.stream_bandwidth.or(file.stream_bandwidth).or_else(|| match quotas {
+            QuotaMode::Default => None,
+            QuotaMode::Aws => NonZeroU64::new(quota::STREAM_BANDWIDTH),
+        });
         let config = Self {
             listen,
             data_dir: std::path::absolute(
@@ -297,7 +309,8 @@ impl Config {
             region,
             url_domain: url_domain.transpose()?,
             clock: flags.clock.or(file.clock).unwrap_or(ClockMode::Real),
-            quotas: flags.quotas.or(file.quotas).unwrap_or(QuotaMode::Default),
+            quotas,
+            stream_bandwidth,
             endpoints: merged(file.endpoints, flags.endpoints)
                 .into_iter()
                 .map(|(service, url)| check_url(&service, &url).map(|()| (service.to_lowercase(), url)))
@@ -419,16 +432,25 @@ mod tests {
         let path = directory.path().join("rushlight.toml");
         std::fs::write(&path, "concurrent-executions = 10\ncode-storage-bytes = 5\n").unwrap();
         let flags = ["--config", path.to_str().unwrap(), "--code-storage-bytes", "7"];
-        let quotas =
-            load(&[&flags[..], &["--minimum-unreserved-concurrency", "0"]].concat()).unwrap().account_quotas;
+        let all = load(&[&flags[..], &["--minimum-unreserved-concurrency", "0"]].concat()).unwrap();
         assert_eq!(
-            quotas,
+            all.account_quotas,
             AccountQuotas {
                 concurrent_executions: 10,
                 minimum_unreserved_concurrency: 0,
                 code_storage_bytes: 7
             }
         );
+    }
+
+    #[test]
+    fn the_bandwidth_of_streams_is_aws_or_the_operators() {
+        let bandwidth =
+            |flags: &[&str]| load(flags).map(|config| config.stream_bandwidth.map(NonZeroU64::get));
+        assert_eq!(bandwidth(&[]).unwrap(), None);
+        assert_eq!(bandwidth(&["--quotas", "aws"]).unwrap(), Some(quota::STREAM_BANDWIDTH));
+        assert_eq!(bandwidth(&["--quotas", "aws", "--stream-bandwidth", "5"]).unwrap(), Some(5));
+        assert!(bandwidth(&["--stream-bandwidth", "0"]).is_err());
     }
 
     #[test]

@@ -159,6 +159,7 @@ impl Server {
             logs: Logs::new(logs.clone(), authorizer.clone()),
             iam: Iam::new(Arc::clone(&directory), authorizer.clone(), tracker.clone()),
             sts: Sts::new(directory, authorizer, sessions),
+            stream_bandwidth: config.stream_bandwidth,
             clock,
         }));
         let _ = endpoint.gateway.set(Arc::downgrade(&gateway));

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use super::headers::{JSON, is_hop_by_hop, remapped};
 
 /// The most bytes that headers, or cookies, may have in the result: as many as a request's head may have.
-const HEADER_BYTES: usize = 1024 * 1024;
+pub(super) const HEADER_BYTES: usize = 1024 * 1024;
 
 /// With or without padding, as in Java.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -80,6 +80,21 @@ pub(super) fn from_result(result: &[u8]) -> Result<Response<Bytes>, Malformed> {
     Ok(response)
 }
 
+/// The head of the answer that a response which comes piece by piece begins with: an object as above, whose
+/// `statusCode` is 200 unless it says otherwise, without the body.
+///
+/// # Errors
+/// See [`Malformed`].
+pub(super) fn from_prelude(prelude: &[u8]) -> Result<Response<()>, Malformed> {
+    let structured: Structured<'_> = serde_json::from_slice(prelude).map_err(|_| Malformed::Json)?;
+    let mut response = Response::new(());
+    if let Some(status) = structured.status_code {
+        *response.status_mut() = status_code(status)?;
+    }
+    structured.put_heads(response.headers_mut())?;
+    Ok(response)
+}
+
 impl Structured<'_> {
     fn respond(&self, status: &RawValue) -> Result<Response<Bytes>, Malformed> {
         let status = status_code(status)?;
@@ -88,12 +103,17 @@ impl Structured<'_> {
         let mut response = Response::new(if may_have_body { body } else { Bytes::new() });
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        self.headers.map(|given| put_headers(headers, given)).transpose()?;
-        self.cookies.map(|given| put_cookies(headers, given)).transpose()?;
+        self.put_heads(headers)?;
         if may_have_body && !headers.contains_key(header::CONTENT_TYPE) {
             headers.insert(header::CONTENT_TYPE, JSON);
         }
         Ok(response)
+    }
+
+    fn put_heads(&self, headers: &mut HeaderMap) -> Result<(), Malformed> {
+        self.headers.map(|given| put_headers(headers, given)).transpose()?;
+        self.cookies.map(|given| put_cookies(headers, given)).transpose()?;
+        Ok(())
     }
 
     fn body(&self) -> Result<Bytes, Malformed> {

@@ -6,7 +6,7 @@
 //!  3 authenticate  chain.rs          AWS_IAM: signed for Lambda in the region of the host; NONE: anybody
 //!  4 authorize     control           by the policies of the caller and of the function
 //!  5 event         event.rs          the request in payload format 2.0
-//!  6 invoke        here
+//!  6 invoke        here, stream.rs
 //!  7 respond       answer.rs         the function's result as an answer
 //!  8 decorate      cors.rs           what browsers are told
 //! ```
@@ -17,6 +17,7 @@ mod cors;
 mod event;
 mod headers;
 mod percent;
+mod stream;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -29,12 +30,13 @@ use rushlight_invoke::{Answer, Error as InvokeError};
 use rushlight_model::arn::{FunctionReference, Qualifier};
 use rushlight_model::function_url::{FunctionUrl, InvokeMode, UrlAuthType, UrlHost, UrlTarget};
 use rushlight_model::invocation::{Invocation, Outcome};
+use rushlight_model::request_id::RequestId;
 use rushlight_model::{quota, trace};
 
 use self::event::{EventTooLarge, UrlRequest};
 use crate::chain::{self, Received};
 use crate::invoke::{echo_trace, invoke_error, trace_header};
-use crate::respond::Protocol;
+use crate::respond::{HttpResponse, Protocol, ResponseBody};
 use crate::{Gateway, body};
 
 /// The largest body. The event that it becomes part of may have no more bytes either.
@@ -42,11 +44,11 @@ const BODY_BYTES: usize = quota::SYNCHRONOUS_PAYLOAD_BYTES;
 
 impl Gateway {
     /// Answers a request to the function URL at `host`.
-    pub(crate) async fn function_url(&self, received: Received<'_>, host: &UrlHost<'_>) -> Response<Bytes> {
+    pub(crate) async fn function_url(&self, received: Received<'_>, host: &UrlHost<'_>) -> HttpResponse {
         let (parts, request_id) = (received.parts, received.request_id);
         let refused = |error: Error| {
             tracing::debug!(%request_id, code = %error.code, message = error.message, "request.refused");
-            Protocol::RestJson.error(&error)
+            Protocol::RestJson.error(&error).map(ResponseBody::from)
         };
         let found = match host.id() {
             Some(id) => self.control.function_by_url(&id).await,
@@ -62,7 +64,7 @@ impl Gateway {
             return refused(Error::access_denied(None));
         };
         if let Some(answer) = url.cors.as_ref().and_then(|cors| cors::preflight(cors, parts)) {
-            return answer;
+            return answer.map(ResponseBody::from);
         }
         let mut response = self.serve(received, host, url, target).await.unwrap_or_else(refused);
         if let Some(cors) = &url.cors {
@@ -78,7 +80,7 @@ impl Gateway {
         host: &UrlHost<'_>,
         url: &FunctionUrl,
         target: &UrlTarget,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<HttpResponse, Error> {
         let (parts, request_id) = (received.parts, received.request_id);
         let (caller, body) = self.url_caller(received, target, url.auth_type).await?;
         tracing::debug!(%request_id, url = url.id, caller = caller.principal.arn(), "request.received");
@@ -116,10 +118,8 @@ impl Gateway {
             trace_header: Some(trace.clone()),
         };
         let mut response = match url.invoke_mode() {
-            // The seam for streaming: RESPONSE_STREAM is answered in one piece too, until functions can stream.
-            InvokeMode::Buffered | InvokeMode::ResponseStream => {
-                self.buffered(&reference, invocation).await?
-            }
+            InvokeMode::Buffered => self.buffered(&reference, invocation).await?,
+            InvokeMode::ResponseStream => self.streamed(&reference, invocation).await?,
         };
         echo_trace(response.headers_mut(), &trace);
         Ok(response)
@@ -161,33 +161,40 @@ impl Gateway {
         &self,
         reference: &FunctionReference,
         invocation: Invocation,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<HttpResponse, Error> {
         let request_id = invocation.request_id;
         match self.invoker.request_response(reference, invocation, false).await {
-            Ok(Answer { outcome: Outcome::Success(result), .. }) => Ok(answer::from_result(&result)
-                .unwrap_or_else(|malformed| {
+            Ok(Answer { outcome: Outcome::Success(result), .. }) => {
+                let answer = answer::from_result(&result);
+                Ok(answer.map(|answer| answer.map(ResponseBody::from)).unwrap_or_else(|malformed| {
                     tracing::debug!(%request_id, %malformed, "function_url.result_refused");
                     bad_gateway()
-                })),
+                }))
+            }
             Ok(Answer { outcome: Outcome::Error(_), .. }) => Ok(bad_gateway()),
-            Err(error @ (InvokeError::Throttled(_) | InvokeError::NotActive { .. })) => {
-                Err(invoke_error(error))
-            }
-            Err(InvokeError::ShuttingDown) => Err(Error::service_unavailable()),
-            // The alias or the function has just gone.
-            Err(InvokeError::NotFound { .. } | InvokeError::Reference(_)) => Err(Error::access_denied(None)),
-            // What is wrong with the machine is not for whoever calls.
-            Err(error) => {
-                tracing::error!(%request_id, %error, "function_url.failed");
-                Ok(bad_gateway())
-            }
+            Err(error) => not_begun(request_id, error),
+        }
+    }
+}
+
+/// The answer to a request whose invocation has not begun.
+fn not_begun(request_id: RequestId, error: InvokeError) -> Result<HttpResponse, Error> {
+    match error {
+        error @ (InvokeError::Throttled(_) | InvokeError::NotActive { .. }) => Err(invoke_error(error)),
+        InvokeError::ShuttingDown => Err(Error::service_unavailable()),
+        // The alias or the function has just gone.
+        InvokeError::NotFound { .. } | InvokeError::Reference(_) => Err(Error::access_denied(None)),
+        // What is wrong with the machine is not for whoever calls.
+        error => {
+            tracing::error!(%request_id, %error, "function_url.failed");
+            Ok(bad_gateway())
         }
     }
 }
 
 /// What AWS says of a function that failed, or whose result cannot be made an answer.
-fn bad_gateway() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(b"Internal Server Error"));
+fn bad_gateway() -> HttpResponse {
+    let mut response = Response::new(ResponseBody::from(Bytes::from_static(b"Internal Server Error")));
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response.headers_mut().insert(http::header::CONTENT_TYPE, headers::JSON);
     response
