@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all tests; ./dev test has installed what they need. Prints what each suite counted and, as the very last line,
-# the sum. Arguments choose suites: rust, clients, api, commands. None: all of them.
+# the sum. Arguments choose suites: rust, clients, api, commands, soak. None: all but the last, of which api has a part.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD
@@ -8,8 +8,8 @@ TOOLS=$ROOT/target/tools
 SUITES=${*:-rust clients api commands}
 for suite in $SUITES; do
   case $suite in
-    rust | clients | api | commands) ;;
-    *) echo "'$suite' is not a suite: there are rust, clients, api and commands" >&2; exit 2 ;;
+    rust | clients | api | commands | soak) ;;
+    *) echo "'$suite' is not a suite: there are rust, clients, api, commands and soak" >&2; exit 2 ;;
   esac
 done
 PASSED=0 FAILED=0 SKIPPED=0
@@ -53,6 +53,15 @@ suite_api() {
   cargo build --locked --package rushlight-server || { count api 0 1 0 1; return; }
   (cd tests/api && "$TOOLS/test/bin/pytest" -q -rs --timeout 180) 2>&1 | tee "$REPORTS/api"
   pytest_count api "${PIPESTATUS[0]}"
+}
+
+# A part of the suite above that can go on for long: RUSHLIGHT_SOAK says how long.
+suite_soak() {
+  say "A long life"
+  cargo build --release --locked --package rushlight-server || { count soak 0 1 0 1; return; }
+  (cd tests/api && RUSHLIGHT_BINARY=$ROOT/target/release/rushlight "$TOOLS/test/bin/pytest" -q -rsP test_soak.py) 2>&1 |
+    tee "$REPORTS/soak"
+  pytest_count soak "${PIPESTATUS[0]}"
 }
 
 # The demo, and every command that docs/performance.md names, in its quick form: that each runs to its end, not how fast.
