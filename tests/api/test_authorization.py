@@ -205,7 +205,9 @@ def test_conditions_on_what_a_request_says(user, guarded, function):
     user.may(statement("lambda:UpdateEventSourceMapping", **{"ArnEquals": {"lambda:FunctionArn": arn(function)}}))
     update = {"UUID": mapping["UUID"], "FunctionName": f"{function}:live"}
     denied(client.update_event_source_mapping, user.denial("lambda:UpdateEventSourceMapping", mapping_arn), **update)
-    guarded.client().delete_event_source_mapping(UUID=mapping["UUID"])
+    root, uuid = guarded.client(), mapping["UUID"]
+    wait_until(lambda: root.get_event_source_mapping(UUID=uuid)["State"] != "Creating", what="that it may be deleted")
+    root.delete_event_source_mapping(UUID=uuid)
 
 
 def test_conditions_on_urls_and_layers(user, guarded, function):
