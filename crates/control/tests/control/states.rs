@@ -62,6 +62,7 @@ async fn the_old_code_serves_while_the_new_is_prepared() {
     let head = world.head("f").await.unwrap();
     assert_eq!(sha256(head.serving()), Digest::of(&package("2")).to_string());
     assert_eq!(head.latest.generation, 2);
+    world.is_told("f serves 2").await;
     assert_eq!(*world.data_plane.told.lock(), ["f serves 2"]);
 }
 

@@ -197,6 +197,16 @@ impl World {
         tokio::time::timeout(PATIENCE, poll).await.unwrap()
     }
 
+    /// Waits until the data plane has heard this: it is told of what can be seen already.
+    pub(crate) async fn is_told(&self, text: &str) {
+        let poll = async {
+            while !self.data_plane.told.lock().iter().any(|told| told == text) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, poll).await.unwrap();
+    }
+
     /// Makes the file of an archive look so much older.
     pub(crate) fn age(&self, archive: &Digest, by: Duration) {
         let name = archive.to_string();
