@@ -234,3 +234,34 @@ def test_refusals_of_provisioned_concurrency(small, published):
     client.delete_provisioned_concurrency_config(FunctionName=published, Qualifier="1")
     client.put_provisioned_concurrency_config(**put(qualifier="live"))
     refused(client.put_provisioned_concurrency_config, CONFLICT, "Version is pointed by a Provisioned Concurrency alias", **put())
+
+
+def hurry(client, name, requests):
+    """How many of so many requests were taken, how many a rate of `rate` a second allows, and why the rest was not."""
+    began, taken, reasons = time.monotonic(), 0, set()
+    for _ in range(requests):
+        try:
+            client.invoke(FunctionName=name)
+            taken += 1
+        except client.exceptions.TooManyRequestsException as throttled:
+            assert throttled.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+            reasons.add(throttled.response["Reason"])
+    return taken, time.monotonic() - began, reasons
+
+
+def test_requests_at_aws_pace(serve, deployer):
+    """Ten a second for each environment that there may be."""
+    flags = ["--concurrent-executions", "3", "--minimum-unreserved-concurrency", "0", "--clock", "virtual"]
+    instance = serve("--isolation", "none", "--quotas", "aws", *flags)
+    assert not any("quotas" in line for line in instance.output)
+    deploy = deployer(instance)
+    client, one, other = deploy.client, deploy(), deploy()
+    client.put_function_concurrency(FunctionName=other, ReservedConcurrentExecutions=1)
+    taken, seconds, reasons = hurry(client, one, 150)
+    assert 30 <= taken <= 31 + 30 * seconds and reasons == {"FunctionInvocationRateLimitExceeded"}
+    taken, seconds, reasons = hurry(client, other, 60)
+    assert 10 <= taken <= 11 + 10 * seconds and reasons == {"ReservedFunctionInvocationRateLimitExceeded"}
+    instance.rushlight("clock", "advance", "2")
+    assert hurry(client, other, 10)[0] == 10
+    deploy.remove()
+    instance.stop()

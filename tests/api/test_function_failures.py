@@ -303,8 +303,9 @@ def test_exit_with_a_status(probe):
 def test_out_of_memory(deploy, client):
     name = deploy(MemorySize=128, Timeout=60)
     body, log = failed(client, name, {"do": "memory", "megabytes": 400})
-    assert body["errorType"] == "Runtime.ExitError"
+    assert body["errorType"] == "Runtime.OutOfMemory"
     assert body["errorMessage"].startswith("RequestId: <id> Error: Runtime exited with error: signal: killed")
+    assert "Status: error\tError Type: Runtime.OutOfMemory" in report(log)
     assert re.search(r"Max Memory Used: 1[0-3]\d MB", report(log)), log
     assert payload(client.invoke(FunctionName=name, Payload=b'"alive"')) == "alive"
 

@@ -61,7 +61,7 @@ WAYS = {
     "exit": (10, "Runtime.ExitError"),
     "kill": (5, "Runtime.ExitError"),
     "hang": (3, "Sandbox.Timedout"),
-    "memory": (5, "Runtime.ExitError"),
+    "memory": (5, "Runtime.OutOfMemory"),
     "daemon": (10, None),
     "files": (10, None),
     "log": (10, None),

@@ -8,6 +8,7 @@ use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
 use rushlight_model::function::FunctionConfiguration;
 use rushlight_model::log::LogSink;
+use rushlight_model::tenant::TenantId;
 use rushlight_sandbox::{Backend, BoxFuture, Egress};
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
@@ -34,6 +35,8 @@ pub struct Config {
     pub additional_environment: Arc<BTreeMap<String, String>>,
     /// Why the environment is made.
     pub initialization: Initialization,
+    /// The only tenant that it ever works for, if the function keeps its tenants apart.
+    pub tenant_id: Option<TenantId>,
     /// Outbound network.
     pub egress: Egress,
 }
@@ -91,6 +94,8 @@ pub struct Services {
     pub tracker: TaskTracker,
     /// Serves the AWS endpoint that functions call; `AWS_ENDPOINT_URL` is set only if it is there.
     pub endpoint: Option<Arc<dyn ServeEndpoint>>,
+    /// The id of the zone that the server is in; without, the first of each function's region.
+    pub availability_zone_id: Option<Arc<str>>,
     /// Other services that are offered on the loopback address inside every environment.
     pub forwards: Arc<[Forward]>,
 }

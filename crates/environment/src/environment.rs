@@ -25,7 +25,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rushlight_model::clock::Moment;
-use rushlight_model::invocation::{FunctionError, Invocation, Outcome, Report, ReportStatus};
+use rushlight_model::invocation::{FunctionError, Invocation, Outcome, Report};
 use rushlight_model::log::LogStream;
 use rushlight_model::request_id::RequestId;
 use rushlight_sandbox::Sandbox;
@@ -36,10 +36,11 @@ use crate::config::{Config, Owner, Services};
 use crate::event;
 use crate::extensions::host::Host;
 use crate::failure::{self, Failure};
-use crate::lifecycle::{Answer, Delivery, Effect, Effects, Input, Machine, NotAllowed, Status, Summary};
+use crate::lifecycle::{Answer, Delivery, Effect, Effects, Input, Machine, NotAllowed, Reason, Status};
 use crate::logs::{Logs, Pipes};
-use crate::report::{self, Event};
+use crate::report::Event;
 use crate::supervisor::Job;
+use crate::telemetry::course::Course;
 use crate::variables::Addresses;
 use crate::waiter::Waiter;
 
@@ -67,11 +68,11 @@ pub struct Environment {
 pub(crate) struct State {
     pub(crate) machine: Machine,
     pub(crate) host: Host,
-    served: Option<Served>,
+    pub(crate) served: Option<Served>,
     /// The runtime's open request for an event.
     waiter: Option<Arc<Waiter>>,
     /// The runtime's last failure.
-    failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     /// What the supervisor has to do, in order.
     pub(crate) jobs: VecDeque<Job>,
     /// How long the supervisor sleeps at most.
@@ -80,6 +81,8 @@ pub(crate) struct State {
     pub(crate) pipes: Option<Arc<Pipes>>,
     /// Memory for the head of the next event.
     head: Vec<u8>,
+    /// The runtime was started and has not asked for an event yet.
+    pub(crate) runtime_initializes: bool,
     /// The processes may use more CPU than the function's share, because they initialise.
     cpu_lent: bool,
 }
@@ -89,15 +92,16 @@ pub(crate) struct State {
 const INIT_CPUS: f64 = 1.0;
 
 /// The invocation that is being served.
-struct Served {
-    request_id: RequestId,
+pub(crate) struct Served {
+    pub(crate) request_id: RequestId,
+    pub(crate) course: Course,
     attempt: Uuid,
     /// Until it is handed over.
     invocation: Option<Invocation>,
     response: Option<oneshot::Sender<Outcome>>,
     /// Where a response that comes piece by piece begins, if the caller can take it so.
     stream: Option<oneshot::Sender<ResponseStream>>,
-    finished: oneshot::Sender<Finished>,
+    pub(crate) finished: oneshot::Sender<Finished>,
     want_log_tail: bool,
     span: tracing::Span,
 }
@@ -191,6 +195,7 @@ impl Environment {
                 watched_until: None,
                 pipes: None,
                 head: Vec::with_capacity(512),
+                runtime_initializes: false,
                 cpu_lent: false,
             }),
             owner,
@@ -253,6 +258,7 @@ impl Environment {
         state.failure = None;
         state.served = Some(Served {
             request_id,
+            course: Course::default(),
             attempt: self.attempts.next(),
             invocation: Some(invocation),
             response: Some(response),
@@ -311,6 +317,7 @@ impl Environment {
     /// The runtime asks for an event, which will be written to `waiter`.
     pub(crate) fn next(self: &Arc<Self>, waiter: &Arc<Waiter>) -> Result<(), NotAllowed> {
         let mut state = self.state.lock();
+        let initializing = state.machine.init_phase();
         let effects = self.step(&mut state, Input::Next)?;
         state.host.extensions.open(false);
         let former = state.waiter.replace(waiter.clone());
@@ -321,6 +328,9 @@ impl Environment {
         }
         if let Some(former) = former.filter(|former| !Arc::ptr_eq(former, waiter)) {
             former.withdraw();
+        }
+        if let Some(phase) = initializing {
+            self.tell_init_runtime_done(phase, Status::Success);
         }
         self.carry_out(effects, None);
         Ok(())
@@ -339,7 +349,12 @@ impl Environment {
     /// The runtime begins to post (`input` is [`Input::AnswerBegins`] or [`Input::InitErrorBegins`]): refuses at once
     /// what would be refused at the end, and gives the permit to read the body.
     pub(crate) fn begin_post(&self, input: Input) -> Result<SemaphorePermit<'_>, NotAllowed> {
-        let _ = self.step(&mut self.state.lock(), input)?;
+        let mut state = self.state.lock();
+        let _ = self.step(&mut state, input)?;
+        if let (Input::AnswerBegins(..), Some(served)) = (input, &mut state.served) {
+            served.course.answer_begins(self.services.clock.moment());
+        }
+        drop(state);
         let same = NotAllowed::Transition { from: "InvocationResponse", to: "InvocationResponse" };
         self.bodies.try_acquire().map_err(|_| same)
     }
@@ -358,6 +373,13 @@ impl Environment {
         Some(sender)
     }
 
+    /// `bytes` of a response that goes piece by piece have come.
+    pub(crate) fn produced(&self, bytes: usize) {
+        if let Some(served) = &mut self.state.lock().served {
+            served.course.produce(bytes);
+        }
+    }
+
     /// The runtime has answered. `failure` says why an answer was rejected.
     pub(crate) fn answer(
         self: &Arc<Self>,
@@ -369,6 +391,10 @@ impl Environment {
         let mut state = self.state.lock();
         let effects = self.step(&mut state, Input::Answer(id, answer))?;
         state.failure = failure;
+        if let Some(served) = &mut state.served {
+            served.course.produce(outcome.payload().len());
+            served.course.answered(self.services.clock.moment());
+        }
         drop(state);
         self.carry_out(effects, Some(outcome));
         Ok(())
@@ -412,11 +438,25 @@ impl Environment {
         for effect in effects {
             match effect {
                 Effect::Spawn => self.job(Job::Spawn),
-                Effect::Kill(reason) => self.job(Job::Kill(reason)),
+                Effect::Kill(reason) => {
+                    // While those who listen live.
+                    self.runtime_is_done(match reason {
+                        Reason::Timeout => Status::Timeout,
+                        Reason::Failure | Reason::Spindown => Status::Error,
+                    });
+                    self.job(Job::Kill(reason));
+                }
                 Effect::Freeze => self.job(Job::Freeze),
                 Effect::Thaw => self.job(Job::Thaw),
-                Effect::Destroy => self.job(Job::Destroy),
+                Effect::Destroy => {
+                    self.runtime_is_done(Status::Error);
+                    self.job(Job::Destroy);
+                }
+                Effect::RuntimeDone(status) => self.runtime_is_done(status),
                 Effect::LogInitReport { phase, duration, status } => {
+                    if status != Status::Success {
+                        self.tell_init_runtime_done(phase, status);
+                    }
                     let error_type = self.error_type(status);
                     self.logs.platform(&Event::InitReport {
                         initialization: self.config.initialization,
@@ -425,6 +465,9 @@ impl Environment {
                         status,
                         error_type: error_type.as_deref(),
                     });
+                    if status == Status::Success {
+                        self.logs.telemetry().close();
+                    }
                 }
                 Effect::LogStart => self.log_start(),
                 Effect::HandOver => self.hand_over(),
@@ -448,14 +491,21 @@ impl Environment {
     }
 
     fn log_start(&self) {
-        let state = self.state.lock();
-        let Some(served) = &state.served else { return };
+        let mut state = self.state.lock();
+        let Some(served) = &mut state.served else { return };
         let (request_id, want_log_tail) = (served.request_id, served.want_log_tail);
+        let invocation = served.invocation.as_ref().filter(|_| self.logs.telemetry().is_wanted());
+        let trace = invocation.and_then(|invocation| invocation.trace_header.clone());
+        served.course.begin(self.services.clock.moment(), trace);
+        let tracing = served.course.tracing();
         drop(state);
         if want_log_tail {
             self.logs.begin_tail();
         }
-        self.logs.platform(&Event::Start { request_id, version: &self.version });
+        let tenant_id = self.config.tenant_id.as_ref();
+        self.logs.platform_with(&Event::Start { request_id, version: &self.version, tenant_id }, |record| {
+            record.extend(tracing.map(|tracing| ("tracing".to_owned(), tracing)));
+        });
     }
 
     fn hand_over(&self) {
@@ -475,7 +525,7 @@ impl Environment {
         }
         drop(state);
         if let (Some(waiter), Some((invocation, attempt))) = (waiter, invocation) {
-            event::write_head(&mut head, &invocation, attempt, deadline);
+            event::write_head(&mut head, &invocation, self.config.tenant_id.as_ref(), attempt, deadline);
             waiter.hand_over(&head, invocation.payload);
         }
         self.state.lock().head = head;
@@ -507,49 +557,6 @@ impl Environment {
             // The caller may have gone; the invocation goes on.
             let _ = response.send(outcome);
         }
-    }
-
-    fn finish(self: &Arc<Self>, summary: Summary) {
-        let mut state = self.state.lock();
-        let (served, pipes) = (state.served.take(), state.pipes.clone());
-        drop(state);
-        if let Some(pipes) = pipes {
-            pipes.drain(&self.logs);
-        }
-        if let Some(served) = served {
-            let report = self.report(served.request_id, summary);
-            self.logs.platform(&Event::End(&report));
-            self.logs.platform(&Event::Report(&report));
-            let log_tail = self.logs.take_tail();
-            let _ = served.finished.send(Finished { report, log_tail });
-        }
-        // Refused only if it is called out of turn, when there is nothing to do.
-        let _ = self.input(Input::Finished);
-    }
-
-    fn report(&self, request_id: RequestId, summary: Summary) -> Report {
-        let memory_size_mb = self.config.configuration.memory_size_mb;
-        Report {
-            request_id,
-            duration: summary.duration,
-            billed_milliseconds: report::billed_milliseconds(summary.init_duration, summary.duration),
-            memory_size_mb,
-            max_memory_used_mb: report::memory_mb(self.sandbox.peak_memory_bytes(), memory_size_mb),
-            init_duration: summary.init_duration,
-            status: match summary.status {
-                Status::Success => ReportStatus::Done,
-                Status::Timeout => ReportStatus::Timeout,
-                Status::Error => ReportStatus::Error(
-                    self.error_type(Status::Error).unwrap_or_else(|| "Sandbox.Failure".to_owned()),
-                ),
-            },
-        }
-    }
-
-    fn error_type(&self, status: Status) -> Option<String> {
-        let state = self.state.lock();
-        let failure = state.failure.as_ref().filter(|_| status == Status::Error)?;
-        Some(failure.error_type.clone())
     }
 
     fn tell_idle(self: &Arc<Self>) {

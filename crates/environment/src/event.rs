@@ -4,10 +4,17 @@ use std::io::Write as _;
 
 use rushlight_model::clock::Timestamp;
 use rushlight_model::invocation::Invocation;
+use rushlight_model::tenant::TenantId;
 use uuid::Uuid;
 
-/// Writes the head for `invocation` into `head`, replacing what it holds.
-pub(crate) fn write_head(head: &mut Vec<u8>, invocation: &Invocation, attempt: Uuid, deadline: Timestamp) {
+/// Writes the head for `invocation` in an environment of this tenant, if of any, into `head`, replacing what it holds.
+pub(crate) fn write_head(
+    head: &mut Vec<u8>,
+    invocation: &Invocation,
+    tenant_id: Option<&TenantId>,
+    attempt: Uuid,
+    deadline: Timestamp,
+) {
     head.clear();
     // Writing to a vector does not fail.
     let _ = write!(
@@ -29,6 +36,9 @@ pub(crate) fn write_head(head: &mut Vec<u8>, invocation: &Invocation, attempt: U
     ];
     for (name, value) in optional {
         header(head, name, value.as_deref().unwrap_or_default());
+    }
+    if let Some(tenant_id) = tenant_id {
+        header(head, "Lambda-Runtime-Aws-Tenant-Id", tenant_id.as_str());
     }
     head.extend_from_slice(b"\r\n");
 }
@@ -70,7 +80,7 @@ mod tests {
             trace_header: None,
         };
         let mut head = b"left over".to_vec();
-        write_head(&mut head, &invocation, Uuid::nil(), Timestamp::from_millis(1_700_000_000_123));
+        write_head(&mut head, &invocation, None, Uuid::nil(), Timestamp::from_millis(1_700_000_000_123));
         assert_eq!(
             String::from_utf8(head.clone()).unwrap(),
             format!(
@@ -82,9 +92,11 @@ mod tests {
         );
         invocation.client_context = Some("{\r\n\"a\": \"é\"}".to_owned());
         invocation.trace_header = Some("Root=1\r\nInjected: yes".to_owned());
-        write_head(&mut head, &invocation, Uuid::nil(), Timestamp::from_millis(0));
+        let tenant_id = TenantId::parse("blue @ 1").unwrap();
+        write_head(&mut head, &invocation, Some(&tenant_id), Uuid::nil(), Timestamp::from_millis(0));
         let text = String::from_utf8(head).unwrap();
         assert!(text.contains("Lambda-Runtime-Client-Context: {  \"a\": \"é\"}\r\n"));
         assert!(text.contains("Lambda-Runtime-Trace-Id: Root=1  Injected: yes\r\n"));
+        assert!(text.ends_with("\r\nLambda-Runtime-Aws-Tenant-Id: blue @ 1\r\n\r\n"));
     }
 }

@@ -39,7 +39,7 @@ impl Failure {
                 format!("Runtime exited with error: signal: {}", signal_name(signal))
             }
         };
-        Self::new("Runtime.ExitError", message)
+        Self::new(if exit.out_of_memory { "Runtime.OutOfMemory" } else { "Runtime.ExitError" }, message)
     }
 
     /// The process of an extension ended although the environment did not.
@@ -102,6 +102,16 @@ impl Failure {
         Self::new("Runtime.InvalidResponseModeHeader", "Invalid function response mode")
     }
 
+    /// What `platform.fault` of the Logs API says; nothing of what the runtime has said itself.
+    pub(crate) fn fault(&self, id: RequestId) -> Option<String> {
+        match &self.detail {
+            Detail::Message(message) | Detail::WholeMessage(message) => {
+                Some(format!("RequestId: {id} Error: {message}"))
+            }
+            Detail::Posted(_) => None,
+        }
+    }
+
     /// What the caller of `id` receives.
     pub(crate) fn to_error(&self, id: RequestId) -> FunctionError {
         let payload = match &self.detail {
@@ -119,9 +129,14 @@ impl Failure {
     }
 }
 
+/// What is said when the function's timeout has passed.
+pub(crate) fn timeout_message(id: RequestId, timeout: Duration) -> String {
+    format!("RequestId: {id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64())
+}
+
 /// What the caller of `id` receives when the function's timeout has passed.
 pub(crate) fn timed_out(id: RequestId, timeout: Duration) -> FunctionError {
-    let message = format!("RequestId: {id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64());
+    let message = timeout_message(id, timeout);
     FunctionError {
         payload: error_json("Sandbox.Timedout", &message),
         error_type: Some("Sandbox.Timedout".to_owned()),
@@ -188,6 +203,15 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_runs_out_is_named() {
+        let killed = Failure::exit(Exit { status: ExitStatus::Signal(9), out_of_memory: true });
+        let expected = format!(
+            r#"{{"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: {ID} Error: Runtime exited with error: signal: killed"}}"#
+        );
+        assert_eq!(payload(&killed), expected);
+    }
+
+    #[test]
     fn texts_of_exits() {
         let expected = |reason: &str| {
             format!(r#"{{"errorType":"Runtime.ExitError","errorMessage":"RequestId: {ID} Error: {reason}"}}"#)
@@ -243,6 +267,9 @@ mod tests {
         let failure = Failure::posted(Some("Runtime.ImportModuleError"), body.clone());
         assert_eq!(failure.to_error(ID.parse().unwrap()).payload, body);
         assert_eq!(failure.error_type, "Runtime.ImportModuleError");
+        assert_eq!(failure.fault(ID.parse().unwrap()), None);
+        let fault = exit(ExitStatus::Code(0)).fault(ID.parse().unwrap()).unwrap();
+        assert_eq!(fault, format!("RequestId: {ID} Error: Runtime exited without providing a reason"));
     }
 
     #[test]

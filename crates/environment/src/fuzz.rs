@@ -46,6 +46,7 @@ pub fn fuzz_runtime_api(data: &[u8]) {
 async fn one_connection(data: &[u8]) {
     let tracker = TaskTracker::new();
     let services = Services {
+        availability_zone_id: None,
         backend: Arc::new(Nothing),
         clock: Clock::real(),
         logs: Arc::new(Nothing),
@@ -105,6 +106,7 @@ fn config() -> Config {
         credentials: None,
         additional_environment: Arc::default(),
         initialization: Initialization::OnDemand,
+        tenant_id: None,
         egress: Egress::None,
     }
 }
@@ -181,6 +183,10 @@ impl Sandbox for Empty {
         Box::pin(async { Ok(()) })
     }
 
+    fn connect(&self, _: u16) -> BoxFuture<'_, Result<tokio::net::TcpStream, Error>> {
+        Box::pin(async { Err(Error::Destroyed) })
+    }
+
     fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>> {
         self.processes.lock().clear();
         Box::pin(async { Ok(()) })
@@ -225,6 +231,10 @@ mod tests {
             ),
             "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}".to_owned(),
             format!("{next}{next}{next}"),
+            format!(
+                "PUT /2022-07-01/telemetry HTTP/1.1\r\nLambda-Extension-Identifier: {REQUEST_ID}\r\n\
+                 Content-Length: 2\r\n\r\n{{}}{next}"
+            ),
         ]
         .map(String::into_bytes)
         .to_vec()

@@ -18,6 +18,7 @@ mod environment;
 mod event;
 mod extensions;
 mod failure;
+mod finishing;
 mod fuzz;
 mod http1;
 pub mod lifecycle;
@@ -27,6 +28,7 @@ pub mod runtime;
 mod runtime_api;
 mod start;
 mod supervisor;
+mod telemetry;
 mod variables;
 mod waiter;
 

@@ -105,7 +105,7 @@ pub enum Effect {
     Spawn,
     /// End every process, then report [`Input::Killed`].
     Kill(Reason),
-    /// Write the INIT_REPORT line.
+    /// Say that an initialisation is over; the INIT_REPORT line.
     LogInitReport {
         /// Where the initialisation ran.
         phase: InitPhase,
@@ -120,6 +120,9 @@ pub enum Effect {
     HandOver,
     /// Serve the caller.
     Deliver(Delivery),
+    /// Say that the runtime is done with the invocation, which goes on with the extensions. Where everything ends
+    /// with the runtime this goes without saying.
+    RuntimeDone(Status),
     /// Write END and REPORT, then report [`Input::Finished`].
     Finish(Summary),
     /// Tell the owner that an invocation can be taken.
@@ -387,6 +390,15 @@ impl Machine {
         }
     }
 
+    /// Where the initialisation runs, if one does.
+    #[must_use]
+    pub fn init_phase(&self) -> Option<InitPhase> {
+        match self.phase {
+            Phase::Initializing { phase, .. } => Some(phase),
+            _ => None,
+        }
+    }
+
     /// Whether an initialisation has ever succeeded.
     #[must_use]
     pub fn initialized(&self) -> bool {
@@ -512,7 +524,8 @@ impl Machine {
                 Phase::Invoking { progress, .. } => {
                     if let Progress::Answered { failed } = *progress {
                         *progress = Progress::Extensions { failed, waiting: true };
-                        return Ok(Effects::default());
+                        let status = if failed { Status::Error } else { Status::Success };
+                        return Ok(Effects::of([Effect::RuntimeDone(status)]));
                     }
                 }
                 _ => {}
@@ -522,10 +535,9 @@ impl Machine {
             Phase::Initializing { phase: InitPhase::Init, since, pending, .. } => {
                 let duration = now.since(since);
                 self.initialized = true;
-                let report = Effects::default().and_if(
-                    self.provisioned,
-                    Effect::LogInitReport { phase: InitPhase::Init, duration, status: Status::Success },
-                );
+                let status = Status::Success;
+                let report =
+                    Effects::of([Effect::LogInitReport { phase: InitPhase::Init, duration, status }]);
                 if !self.provisioned {
                     self.init_duration = Some(duration);
                 }
@@ -540,9 +552,11 @@ impl Machine {
             Phase::Initializing { phase: InitPhase::Invoke, since, deadline, .. } => {
                 self.initialized = true;
                 let progress = Progress::Running;
+                let (phase, status) = (InitPhase::Invoke, Status::Success);
+                let report = Effect::LogInitReport { phase, duration: now.since(since), status };
                 self.enter(
                     Phase::Invoking { since, deadline, progress },
-                    [Effect::LogStart, Effect::HandOver],
+                    [report, Effect::LogStart, Effect::HandOver],
                 )
             }
             Phase::Invoking { since, deadline, progress: Progress::Waiting } => {

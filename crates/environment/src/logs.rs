@@ -25,6 +25,7 @@ use self::level::Level;
 use self::line::Lines;
 use self::tail::Tail;
 use crate::report::Event;
+use crate::telemetry::{Source, Telemetry};
 
 /// Bytes that one reading takes out of a pipe.
 const PIECE: usize = 8 * 1024;
@@ -41,6 +42,7 @@ pub(crate) struct Logs {
     application_level: Option<Level>,
     system_level: Level,
     tail: Mutex<Option<Tail>>,
+    telemetry: Telemetry,
 }
 
 impl Logs {
@@ -60,7 +62,13 @@ impl Logs {
             application_level: json.then(|| level(&logging.application_level).unwrap_or(Level::Info)),
             system_level: level(&logging.system_level).unwrap_or(Level::Info),
             tail: Mutex::new(None),
+            telemetry: Telemetry::new(json),
         }
+    }
+
+    /// Where events go besides.
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     pub(crate) fn stream(&self) -> &Arc<LogStream> {
@@ -79,21 +87,56 @@ impl Logs {
 
     /// Writes an event of the platform.
     pub(crate) fn platform(&self, event: &Event<'_>) {
+        self.platform_with(event, |_| {});
+    }
+
+    /// Writes an event of the platform, of which telemetry has `more` than the log.
+    pub(crate) fn platform_with(
+        &self,
+        event: &Event<'_>,
+        more: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
+    ) {
         let now = self.clock.now();
         let line = if self.json {
-            let (level, line) = event.to_json(now);
-            Some(line).filter(|_| level >= self.system_level)
+            event.to_json(now).and_then(|(level, line)| Some(line).filter(|_| level >= self.system_level))
         } else {
             event.to_text()
         };
         if let Some(line) = line {
             self.push(now, Bytes::from(line));
         }
+        if self.telemetry.is_wanted() {
+            self.telemetry_only_with(now, event, more);
+        }
+    }
+
+    /// An event of the platform that the log does not have.
+    pub(crate) fn telemetry_only(&self, event: &Event<'_>) {
+        if self.telemetry.is_wanted() {
+            self.telemetry_only_with(self.clock.now(), event, |_| {});
+        }
+    }
+
+    fn telemetry_only_with(
+        &self,
+        now: Timestamp,
+        event: &Event<'_>,
+        more: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
+    ) {
+        let (_, kind, mut record) = event.record();
+        if let Some(members) = record.as_object_mut() {
+            more(members);
+        }
+        self.telemetry.platform(now, kind, &record);
     }
 
     /// Writes a line in the place of a process.
     pub(crate) fn line(&self, line: &str) {
-        self.push(self.clock.now(), Bytes::copy_from_slice(line.as_bytes()));
+        let (now, line) = (self.clock.now(), Bytes::copy_from_slice(line.as_bytes()));
+        if self.telemetry.is_wanted() {
+            self.telemetry.line(Source::Function, now, &line);
+        }
+        self.push(now, line);
     }
 
     fn push(&self, time: Timestamp, message: Bytes) {
@@ -103,13 +146,17 @@ impl Logs {
         self.sink.push(&self.stream, LogEvent { timestamp_ms: time.as_millis(), message });
     }
 
-    fn push_from_process(&self, time: Timestamp, level: Option<Level>, message: &[u8]) {
+    fn push_from_process(&self, source: Source, time: Timestamp, level: Option<Level>, message: &[u8]) {
         if let Some(least) = self.application_level
             && level.unwrap_or_else(|| level::of_record(message)) < least
         {
             return;
         }
-        self.push(time, Bytes::copy_from_slice(message));
+        let message = Bytes::copy_from_slice(message);
+        if self.telemetry.is_wanted() {
+            self.telemetry.line(source, time, &message);
+        }
+        self.push(time, message);
     }
 }
 
@@ -119,6 +166,7 @@ pub(crate) struct Pipes {
 }
 
 struct Pipe {
+    source: Source,
     receiver: Receiver,
     content: Mutex<Content>,
 }
@@ -139,9 +187,15 @@ enum Reading {
 
 impl Pipes {
     /// Takes over the read ends of a process' pipes.
-    pub(crate) fn new(stdout: OwnedFd, stderr: OwnedFd, log: Option<OwnedFd>) -> std::io::Result<Self> {
+    pub(crate) fn new(
+        source: Source,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+        log: Option<OwnedFd>,
+    ) -> std::io::Result<Self> {
         let pipe = |descriptor: OwnedFd, content| {
             Ok::<_, std::io::Error>(Pipe {
+                source,
                 receiver: Receiver::from_owned_fd(descriptor)?,
                 content: Mutex::new(content),
             })
@@ -197,7 +251,7 @@ impl Pipe {
         }
         let length = match read(&self.receiver, &mut piece) {
             Ok(0) => {
-                content.flush(logs);
+                content.flush(self.source, logs);
                 *content = Content::Closed;
                 return Reading::Closed;
             }
@@ -206,7 +260,7 @@ impl Pipe {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Reading::Empty,
             Err(_) => return Reading::Closed,
         };
-        content.push(&piece[..length], logs);
+        content.push(&piece[..length], self.source, logs);
         Reading::Some(length)
     }
 
@@ -214,30 +268,32 @@ impl Pipe {
     fn flush(&self, logs: &Logs) {
         let mut content = self.content.lock();
         if matches!(*content, Content::Lines(_)) {
-            content.flush(logs);
+            content.flush(self.source, logs);
         }
     }
 }
 
 impl Content {
-    fn push(&mut self, bytes: &[u8], logs: &Logs) {
+    fn push(&mut self, bytes: &[u8], source: Source, logs: &Logs) {
         let now = logs.clock.now();
         match self {
-            Self::Lines(lines) => lines.push(bytes, &mut |line| logs.push_from_process(now, None, line)),
+            Self::Lines(lines) => {
+                lines.push(bytes, &mut |line| logs.push_from_process(source, now, None, line))
+            }
             Self::Frames(frames) => frames.push(bytes, &mut |frame, message| {
                 let level = frame.and_then(|frame| frame.level);
-                logs.push_from_process(now, level, message.strip_suffix(b"\n").unwrap_or(message));
+                logs.push_from_process(source, now, level, message.strip_suffix(b"\n").unwrap_or(message));
             }),
             Self::Closed => {}
         }
     }
 
-    fn flush(&mut self, logs: &Logs) {
+    fn flush(&mut self, source: Source, logs: &Logs) {
         let now = logs.clock.now();
         match self {
-            Self::Lines(lines) => lines.flush(&mut |line| logs.push_from_process(now, None, line)),
+            Self::Lines(lines) => lines.flush(&mut |line| logs.push_from_process(source, now, None, line)),
             Self::Frames(frames) => {
-                frames.flush(&mut |_, message| logs.push_from_process(now, None, message))
+                frames.flush(&mut |_, message| logs.push_from_process(source, now, None, message))
             }
             Self::Closed => {}
         }

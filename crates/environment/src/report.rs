@@ -7,10 +7,12 @@ use std::time::Duration;
 use rushlight_model::clock::Timestamp;
 use rushlight_model::invocation::{Report, ReportStatus};
 use rushlight_model::request_id::RequestId;
+use rushlight_model::tenant::TenantId;
 
 use crate::config::Initialization;
 use crate::lifecycle::{InitPhase, Status};
 use crate::logs::level::Level;
+use crate::telemetry::subscription::{Api, Type};
 
 /// An event of the platform.
 #[derive(Debug)]
@@ -36,8 +38,36 @@ pub enum Event<'a> {
         request_id: RequestId,
         /// `$LATEST` or a number.
         version: &'a str,
+        /// The tenant that the environment belongs to.
+        tenant_id: Option<&'a TenantId>,
     },
-    /// The runtime is done; `producedBytes` of the answer.
+    /// The runtime has asked for an event for the first time, or its initialisation has failed.
+    InitRuntimeDone {
+        /// How the environment came to be.
+        initialization: Initialization,
+        /// Where it ran.
+        phase: InitPhase,
+        /// How it ended.
+        status: Status,
+        /// The error type, with [`Status::Error`].
+        error_type: Option<&'a str>,
+    },
+    /// The runtime is done with the invocation.
+    RuntimeDone {
+        /// The invocation.
+        request_id: RequestId,
+        /// How long it took.
+        duration: Duration,
+        /// Size of the answer.
+        produced_bytes: usize,
+        /// How it ended.
+        status: &'a ReportStatus,
+        /// The tenant that the environment belongs to.
+        tenant_id: Option<&'a TenantId>,
+    },
+    /// It has failed, in words: only the Logs API has this.
+    Fault(&'a str),
+    /// The invocation is over.
     End(&'a Report),
     /// The figures.
     Report(&'a Report),
@@ -52,6 +82,15 @@ pub enum Event<'a> {
         /// Why it failed.
         error_type: Option<&'a str>,
     },
+    /// An extension has subscribed to telemetry.
+    Subscription {
+        /// With which API.
+        api: Api,
+        /// The extension.
+        name: &'a str,
+        /// To what.
+        types: &'a [Type],
+    },
 }
 
 /// What INIT_START says.
@@ -59,14 +98,16 @@ pub enum Event<'a> {
 pub struct InitStart<'a> {
     /// How the environment came to be.
     pub initialization: Initialization,
+    /// Where it runs.
+    pub phase: InitPhase,
     /// The function's name.
     pub function_name: &'a str,
     /// `$LATEST` or a number.
-    pub function_version: &'a str,
+    pub function_version: String,
     /// E.g. `python:3.12.v40`.
     pub runtime_version: &'a str,
     /// The ARN of that version of the runtime.
-    pub runtime_version_arn: &'a str,
+    pub runtime_version_arn: String,
     /// The environment's identifier.
     pub instance_id: &'a str,
     /// Configured memory in MB.
@@ -82,6 +123,12 @@ impl Event<'_> {
                 "INIT_START Runtime Version: {}\tRuntime Version ARN: {}",
                 init.runtime_version, init.runtime_version_arn
             ),
+            Event::InitRuntimeDone { .. } | Event::RuntimeDone { .. } | Event::Fault(_) => return None,
+            Event::InitReport {
+                initialization: Initialization::OnDemand, status: Status::Success, ..
+            } => {
+                return None;
+            }
             Event::InitReport { phase, duration, status, error_type, .. } => {
                 let mut line = format!(
                     "INIT_REPORT Init Duration: {} ms\tPhase: {}\tStatus: {}",
@@ -94,7 +141,7 @@ impl Event<'_> {
                 }
                 line
             }
-            Event::Start { request_id, version } => {
+            Event::Start { request_id, version, .. } => {
                 // Exactly as long as it will be: then the event is made of it without another allocation.
                 let mut line =
                     String::with_capacity("START RequestId:  Version: ".len() + 36 + version.len());
@@ -115,13 +162,29 @@ impl Event<'_> {
                 }
                 line
             }
+            Event::Subscription { api, name, types } => {
+                let types: Vec<_> = types.iter().map(|one| one.in_log()).collect();
+                let api = api.as_str().to_uppercase();
+                format!("{api}\tName: {name}\tState: Subscribed\tTypes: [{}]", types.join(", "))
+            }
         })
     }
 
-    /// The line in JSON format with its level.
+    /// The line in JSON format with its level; none if the JSON format does not show the event.
     #[must_use]
-    pub fn to_json(&self, time: Timestamp) -> (Level, String) {
-        let (level, kind, record) = match self {
+    pub fn to_json(&self, time: Timestamp) -> Option<(Level, String)> {
+        if let Event::End(_) | Event::Fault(_) = self {
+            return None;
+        }
+        let (level, kind, record) = self.record();
+        let time = time.to_iso_millis();
+        Some((level, format!(r#"{{"time":"{time}","type":"platform.{kind}","record":{record}}}"#)))
+    }
+
+    /// The level, what follows `platform.` in the type, and the record.
+    #[must_use]
+    pub fn record(&self) -> (Level, &'static str, serde_json::Value) {
+        match self {
             Event::InitStart(init) => (Level::Info, "initStart", init_start_record(init)),
             Event::InitReport { initialization, phase, duration, status, error_type } => {
                 let on_demand = *initialization == Initialization::OnDemand;
@@ -139,26 +202,39 @@ impl Event<'_> {
                 });
                 (level, "initReport", without_nulls(record))
             }
-            Event::Start { request_id, version } => {
-                let record = serde_json::json!({ "requestId": request_id.to_string(), "version": version });
-                (Level::Info, "start", record)
+            Event::Start { request_id, version, tenant_id } => {
+                let record = serde_json::json!({
+                    "requestId": request_id.to_string(),
+                    "version": version,
+                    "tenantId": tenant_id.map(TenantId::as_str),
+                });
+                (Level::Info, "start", without_nulls(record))
             }
+            Event::InitRuntimeDone { initialization, phase, status, error_type } => {
+                let level = if *status == Status::Success { Level::Debug } else { Level::Warn };
+                let record = serde_json::json!({
+                    "initializationType": initialization.as_str(),
+                    "phase": phase_name(*phase),
+                    "status": status_name(*status),
+                    "errorType": error_type,
+                });
+                (level, "initRuntimeDone", without_nulls(record))
+            }
+            Event::RuntimeDone { request_id, duration, produced_bytes, status, tenant_id } => {
+                let metrics = serde_json::json!({
+                    "durationMs": Milliseconds(*duration).rounded(), "producedBytes": produced_bytes,
+                });
+                let level = if **status == ReportStatus::Done { Level::Debug } else { Level::Warn };
+                (level, "runtimeDone", finished_record((*request_id, *tenant_id), status, metrics))
+            }
+            Event::Fault(text) => (Level::Warn, "fault", (*text).into()),
             Event::End(report) => {
-                let record = finished_record(
-                    report,
-                    serde_json::json!({
-                        "durationMs": Milliseconds(report.duration).rounded(),
-                    }),
-                );
-                (
-                    if report.status == ReportStatus::Done { Level::Debug } else { Level::Warn },
-                    "runtimeDone",
-                    record,
-                )
+                (Level::Info, "end", serde_json::json!({ "requestId": report.request_id.to_string() }))
             }
             Event::Report(report) => {
                 let record = finished_record(
-                    report,
+                    (report.request_id, report.tenant_id.as_ref()),
+                    &report.status,
                     without_nulls(serde_json::json!({
                         "durationMs": Milliseconds(report.duration).rounded(),
                         "billedDurationMs": report.billed_milliseconds,
@@ -180,10 +256,16 @@ impl Event<'_> {
                 let level = if error_type.is_none() { Level::Info } else { Level::Warn };
                 (level, "extension", without_nulls(record))
             }
-        };
-        let line =
-            format!(r#"{{"time":"{}","type":"platform.{kind}","record":{record}}}"#, time.to_iso_millis());
-        (level, line)
+            Event::Subscription { api, name, types } => {
+                let types: Vec<_> = types.iter().map(|one| one.as_str()).collect();
+                let record = serde_json::json!({ "name": name, "state": "Subscribed", "types": types });
+                let kind = match api {
+                    Api::Telemetry => "telemetrySubscription",
+                    Api::Logs => "logsSubscription",
+                };
+                (Level::Info, kind, record)
+            }
+        }
     }
 }
 
@@ -227,7 +309,7 @@ fn report_text(report: &Report) -> String {
 fn init_start_record(init: &InitStart<'_>) -> serde_json::Value {
     serde_json::json!({
         "initializationType": init.initialization.as_str(),
-        "phase": "init",
+        "phase": phase_name(init.phase),
         "functionName": init.function_name,
         "functionVersion": init.function_version,
         "runtimeVersion": init.runtime_version,
@@ -237,14 +319,19 @@ fn init_start_record(init: &InitStart<'_>) -> serde_json::Value {
     })
 }
 
-fn finished_record(report: &Report, metrics: serde_json::Value) -> serde_json::Value {
-    let (status, error_type) = match &report.status {
+fn finished_record(
+    (request_id, tenant_id): (RequestId, Option<&TenantId>),
+    status: &ReportStatus,
+    metrics: serde_json::Value,
+) -> serde_json::Value {
+    let (status, error_type) = match status {
         ReportStatus::Done => ("success", None),
         ReportStatus::Timeout => ("timeout", None),
         ReportStatus::Error(error_type) => ("error", Some(error_type)),
     };
     without_nulls(serde_json::json!({
-        "requestId": report.request_id.to_string(),
+        "requestId": request_id.to_string(),
+        "tenantId": tenant_id.map(TenantId::as_str),
         "metrics": metrics,
         "status": status,
         "errorType": error_type,
@@ -274,11 +361,11 @@ const fn status_name(status: Status) -> &'static str {
 }
 
 /// Prints as milliseconds with two decimals.
-struct Milliseconds(Duration);
+pub(crate) struct Milliseconds(pub(crate) Duration);
 
 impl Milliseconds {
     /// The value that is printed, as a number.
-    fn rounded(&self) -> f64 {
+    pub(crate) fn rounded(&self) -> f64 {
         (self.0.as_secs_f64() * 100_000.0).round() / 100.0
     }
 }
@@ -299,6 +386,7 @@ mod tests {
     fn report(status: ReportStatus) -> Report {
         Report {
             request_id: ID.parse().unwrap(),
+            tenant_id: None,
             duration: Duration::from_micros(3_010),
             billed_milliseconds: billed_milliseconds(
                 Some(Duration::from_micros(110_100)),
@@ -338,7 +426,7 @@ mod tests {
     fn start_end_and_init_lines() {
         let request_id = ID.parse().unwrap();
         assert_eq!(
-            Event::Start { request_id, version: "$LATEST" }.to_text().unwrap(),
+            Event::Start { request_id, version: "$LATEST", tenant_id: None }.to_text().unwrap(),
             format!("START RequestId: {ID} Version: $LATEST")
         );
         assert_eq!(
@@ -356,6 +444,36 @@ mod tests {
             init.to_text().unwrap(),
             "INIT_REPORT Init Duration: 1236.04 ms\tPhase: init\tStatus: timeout"
         );
+    }
+
+    #[test]
+    fn subscriptions_and_extensions() {
+        let event = Event::Subscription {
+            api: Api::Telemetry,
+            name: "agent",
+            types: &[Type::Platform, Type::Extension],
+        };
+        let line = "TELEMETRY\tName: agent\tState: Subscribed\tTypes: [Platform, Extension]";
+        assert_eq!(event.to_text().unwrap(), line);
+        let record =
+            serde_json::json!({ "name": "agent", "state": "Subscribed", "types": ["platform", "extension"] });
+        assert_eq!(event.record(), (Level::Info, "telemetrySubscription", record));
+        let event = Event::Subscription { api: Api::Logs, name: "agent", types: &[Type::Function] };
+        assert_eq!(event.to_text().unwrap(), "LOGS\tName: agent\tState: Subscribed\tTypes: [Function]");
+        assert_eq!(event.record().1, "logsSubscription");
+    }
+
+    #[test]
+    fn a_successful_initialisation_on_demand_has_no_line_in_text() {
+        let event = |initialization| Event::InitReport {
+            initialization,
+            phase: InitPhase::Init,
+            duration: Duration::ZERO,
+            status: Status::Success,
+            error_type: None,
+        };
+        assert!(event(Initialization::OnDemand).to_text().is_none());
+        assert!(event(Initialization::ProvisionedConcurrency).to_text().is_some());
     }
 
     #[test]
@@ -378,7 +496,8 @@ mod tests {
 
     #[test]
     fn json_lines() {
-        let (level, line) = Event::Report(&report(ReportStatus::Done)).to_json(Timestamp::from_millis(0));
+        let (level, line) =
+            Event::Report(&report(ReportStatus::Done)).to_json(Timestamp::from_millis(0)).unwrap();
         assert_eq!(level, Level::Info);
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["time"], "1970-01-01T00:00:00.000Z");
@@ -387,8 +506,41 @@ mod tests {
         assert_eq!(value["record"]["metrics"]["initDurationMs"], 110.1);
         assert_eq!(value["record"]["status"], "success");
         assert!(value["record"].get("errorType").is_none());
-        let (level, _) = Event::End(&report(ReportStatus::Timeout)).to_json(Timestamp::from_millis(0));
-        assert_eq!(level, Level::Warn);
+        let timeout = report(ReportStatus::Timeout);
+        assert!(Event::End(&timeout).to_json(Timestamp::from_millis(0)).is_none(), "runtimeDone has told it");
+        let done = Event::RuntimeDone {
+            request_id: timeout.request_id,
+            duration: timeout.duration,
+            produced_bytes: 7,
+            status: &timeout.status,
+            tenant_id: None,
+        };
+        assert!(done.to_text().is_none());
+        let (level, kind, record) = done.record();
+        assert_eq!((level, kind), (Level::Warn, "runtimeDone"));
+        assert_eq!(record["metrics"], serde_json::json!({ "durationMs": 3.01, "producedBytes": 7 }));
+    }
+
+    #[test]
+    fn json_lines_name_the_tenant() {
+        let tenant_id = TenantId::parse("blue");
+        let start = |tenant_id| Event::Start { request_id: ID.parse().unwrap(), version: "7", tenant_id };
+        let report = Report { tenant_id: tenant_id.clone(), ..report(ReportStatus::Done) };
+        let record = |event: Event<'_>| {
+            let (_, line) = event.to_json(Timestamp::from_millis(0)).unwrap();
+            serde_json::from_str::<serde_json::Value>(&line).unwrap()["record"].take()
+        };
+        let done = Event::RuntimeDone {
+            request_id: report.request_id,
+            duration: report.duration,
+            produced_bytes: 0,
+            status: &report.status,
+            tenant_id: tenant_id.as_ref(),
+        };
+        for event in [start(tenant_id.as_ref()), done, Event::Report(&report)] {
+            assert_eq!(record(event)["tenantId"], "blue");
+        }
+        assert_eq!(record(start(None)), serde_json::json!({ "requestId": ID, "version": "7" }));
     }
 
     #[test]

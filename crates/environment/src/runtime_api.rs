@@ -5,7 +5,9 @@
 
 mod answer;
 mod extension;
+mod metadata;
 mod reply;
+mod subscribe;
 
 use std::sync::Arc;
 
@@ -84,6 +86,14 @@ impl Connection {
                 let at_init = head.endpoint == Endpoint::ExtensionInitError;
                 let reply = self.extension_error(&head, &mut body, at_init).await;
                 self.finish(&head, &mut body, reply).await?;
+            }
+            Endpoint::Subscribe(api) => {
+                let reply = self.subscribe(&head, &mut body, api).await;
+                self.finish(&head, &mut body, reply).await?;
+            }
+            Endpoint::Metadata => {
+                let reply = metadata::metadata(&environment, &head);
+                self.finish(&head, &mut body, Ok(reply)).await?;
             }
             Endpoint::Ping => self.finish(&head, &mut body, Ok(Reply::pong())).await?,
             Endpoint::WrongMethod => self.finish(&head, &mut body, Ok(Reply::wrong_method())).await?,

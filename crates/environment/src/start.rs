@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::config::{Config, Owner, ServeEndpoint, Services};
+use crate::lifecycle::InitPhase;
 use crate::logs::Logs;
 use crate::report::{Event, InitStart};
 use crate::variables::Addresses;
@@ -64,20 +65,26 @@ impl Environment {
         let listeners: Result<Vec<_>, _> = sandbox.take_listeners().into_iter().map(listen).collect();
         let listeners =
             listeners.map_err(|source| StartError::Listen { function: function.clone(), source })?;
+        let mut taken = RESERVED_PORTS.to_vec();
+        taken.extend(listeners.iter().filter_map(|(listener, _)| Some(listener.local_addr().ok()?.port())));
         let mut listeners = listeners.into_iter();
         let Some((api, runtime_api)) = listeners.next() else {
             return Err(StartError::Listen { function, source: std::io::ErrorKind::NotConnected.into() });
         };
         let endpoint = services.endpoint.clone().and_then(|endpoint| Some((listeners.next()?, endpoint)));
         let forwards: Vec<_> = listeners.zip(services.forwards.iter().cloned()).collect();
-        let addresses =
-            Addresses { runtime_api, endpoint: endpoint.as_ref().map(|((_, address), _)| address.clone()) };
+        let addresses = Addresses {
+            runtime_api,
+            endpoint: endpoint.as_ref().map(|((_, address), _)| address.clone()),
+            metadata_token: Uuid::new_v4().simple().to_string(),
+            taken,
+        };
         let logging = &config.configuration.logging;
         let stream = Arc::new(log_stream(&config, &services, &id));
         let logs = Arc::new(Logs::new(stream, services.logs.clone(), services.clock.clone(), logging));
         let tracker = services.tracker.clone();
         let environment = Arc::new(Self::new(config, services, owner, sandbox, addresses, logs));
-        environment.log_init_start();
+        environment.logs.platform(&Event::InitStart(&environment.init_start(InitPhase::Init)));
         let mut servers = vec![tracker.spawn(serve_runtime_api(environment.clone(), api)).abort_handle()];
         if let Some(((listener, _), endpoint)) = endpoint {
             servers.push(tracker.spawn(serve_endpoint(endpoint, listener)).abort_handle());
@@ -89,17 +96,19 @@ impl Environment {
         Ok(environment)
     }
 
-    fn log_init_start(&self) {
-        let configuration = &self.config.configuration;
-        self.logs.platform(&Event::InitStart(&InitStart {
-            initialization: self.config.initialization,
-            function_name: &self.config.function.name,
-            function_version: &configuration.version.to_string(),
-            runtime_version: self.config.runtime.version(),
-            runtime_version_arn: &self.config.runtime.version_arn(&self.config.function.scope.region),
+    /// What is told of an initialisation that begins; the log has only the first.
+    pub(crate) fn init_start(&self, phase: InitPhase) -> InitStart<'_> {
+        let config = &self.config;
+        InitStart {
+            phase,
+            initialization: config.initialization,
+            function_name: &config.function.name,
+            function_version: config.configuration.version.to_string(),
+            runtime_version: config.runtime.version(),
+            runtime_version_arn: config.runtime.version_arn(&config.function.scope.region),
             instance_id: self.id(),
-            memory_size_mb: configuration.memory_size_mb,
-        }));
+            memory_size_mb: config.configuration.memory_size_mb,
+        }
     }
 }
 

@@ -14,8 +14,10 @@ use tokio::task::AbortHandle;
 use crate::Environment;
 use crate::extensions::host::{self, Host};
 use crate::failure::Failure;
-use crate::lifecycle::{Input, Reason};
+use crate::lifecycle::{InitPhase, Input, Reason};
 use crate::logs::Pipes;
+use crate::report::Event;
+use crate::telemetry::Source;
 use crate::variables;
 
 /// Something to be done with the sandbox. Jobs are done one after the other, in the order in which they came.
@@ -146,6 +148,10 @@ async fn run(environment: &Arc<Environment>, job: Job, processes: &mut Processes
     let sandbox = &environment.sandbox;
     match job {
         Job::Spawn => {
+            let phase = environment.state.lock().machine.init_phase();
+            if let Some(phase @ InitPhase::Invoke) = phase {
+                environment.logs.telemetry_only(&Event::InitStart(&environment.init_start(phase)));
+            }
             let spawned = spawn_extensions(environment, processes).await;
             let spawned = match spawned {
                 // The runtime follows when they have registered.
@@ -167,11 +173,16 @@ async fn run(environment: &Arc<Environment>, job: Job, processes: &mut Processes
             log_error(environment, "kill", sandbox.kill_all().await);
             *processes = Processes::default();
             release_pipes(environment);
+            environment.logs.telemetry().reopen();
             let _ = environment.input(Input::Killed);
         }
-        Job::Freeze => log_error(environment, "freeze", sandbox.freeze().await),
+        Job::Freeze => {
+            environment.logs.telemetry().freeze(true);
+            log_error(environment, "freeze", sandbox.freeze().await);
+        }
         Job::Thaw => {
             log_error(environment, "thaw", sandbox.thaw().await);
+            environment.logs.telemetry().freeze(false);
             let _ = environment.input(Input::Thawed);
         }
         Job::Destroy => {
@@ -179,6 +190,7 @@ async fn run(environment: &Arc<Environment>, job: Job, processes: &mut Processes
             sandbox.destroy().await;
             *processes = Processes::default();
             release_pipes(environment);
+            environment.logs.telemetry().end();
             let _ = environment.input(Input::Destroyed);
         }
         // Nobody may be waiting any more.
@@ -205,6 +217,7 @@ async fn shut_down(environment: &Arc<Environment>, processes: &mut Processes, re
     }
     let (sandbox, clock) = (&environment.sandbox, &environment.services.clock);
     let _ = sandbox.thaw().await;
+    environment.logs.telemetry().freeze(false);
     let begin = clock.moment();
     let (whole, own) =
         if has_external { (EXTERNAL_BUDGET, RUNTIME_BUDGET) } else { (INTERNAL_BUDGET, INTERNAL_BUDGET) };
@@ -216,9 +229,27 @@ async fn shut_down(environment: &Arc<Environment>, processes: &mut Processes, re
         }
         let _ = sandbox.signal(number, Signal::Kill).await;
     }
+    deliver_the_rest(environment, whole / TELEMETRY_PART).await;
     let deadline = clock.machine_now() + whole.saturating_sub(clock.moment().since(begin));
     if environment.tell_of_shutdown(reason, deadline) {
         wait_while(clock, begin + whole, processes, Processes::extensions_live).await;
+    }
+}
+
+/// How much of the time for the end, one part of so many, telemetry may take before extensions are told of it.
+const TELEMETRY_PART: u32 = 4;
+
+/// What the runtime has written last goes to the subscribers before they hear of the end, if they take it.
+async fn deliver_the_rest(environment: &Environment, patience: Duration) {
+    let telemetry = environment.logs.telemetry();
+    if !telemetry.has_subscribers() {
+        return;
+    }
+    environment.drain_pipes();
+    // Both branches are cancel-safe.
+    tokio::select! {
+        () = telemetry.flush() => {}
+        () = environment.services.clock.sleep(patience) => {}
     }
 }
 
@@ -283,7 +314,7 @@ async fn spawn_extensions(
         };
         let launched = environment.sandbox.spawn(command).await;
         let launched = launched.map_err(|error| Failure::extension_launch(&name, &error.to_string()))?;
-        let (process, _) = watched(environment, launched)?;
+        let (process, _) = watched(environment, Source::Extension, launched)?;
         processes.extensions.push((name, process));
     }
     Ok(true)
@@ -293,7 +324,11 @@ async fn spawn_runtime(environment: &Arc<Environment>, processes: &mut Processes
     let command = command(environment)?;
     let program = command.program.display().to_string();
     environment.lend_cpu();
-    environment.state.lock().host.extensions.open(true);
+    {
+        let mut state = environment.state.lock();
+        state.host.extensions.open(true);
+        state.runtime_initializes = true;
+    }
     let spawned = environment.sandbox.spawn(command).await.map_err(|error| match error {
         Error::Execute { source, .. } => not_executed(environment, &program, &source),
         other => {
@@ -301,7 +336,7 @@ async fn spawn_runtime(environment: &Arc<Environment>, processes: &mut Processes
             Failure::platform("The execution environment could not be started")
         }
     })?;
-    let (process, pipes) = watched(environment, spawned)?;
+    let (process, pipes) = watched(environment, Source::Function, spawned)?;
     environment.state.lock().pipes = Some(pipes);
     processes.runtime = Some(process);
     Ok(())
@@ -310,9 +345,10 @@ async fn spawn_runtime(environment: &Arc<Environment>, processes: &mut Processes
 /// Reads what a process that was just started writes, from now on.
 fn watched(
     environment: &Environment,
+    source: Source,
     spawned: rushlight_sandbox::Process,
 ) -> Result<(Process, Arc<Pipes>), Failure> {
-    let pipes = Pipes::new(spawned.stdout, spawned.stderr, spawned.log)
+    let pipes = Pipes::new(source, spawned.stdout, spawned.stderr, spawned.log)
         .map_err(|error| Failure::platform(format!("The logs cannot be read: {error}")))?;
     let pipes = Arc::new(pipes);
     let pump = environment.services.tracker.spawn(pipes.clone().pump(environment.logs.clone()));

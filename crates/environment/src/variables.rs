@@ -15,6 +15,10 @@ pub(crate) struct Addresses {
     pub(crate) runtime_api: String,
     /// `host:port` of the AWS endpoint.
     pub(crate) endpoint: Option<String>,
+    /// What the metadata endpoint, at the same address as the Runtime API, asks for.
+    pub(crate) metadata_token: String,
+    /// Ports at which the platform listens, where nobody else may be asked to.
+    pub(crate) taken: Vec<u16>,
 }
 
 /// All variables. What comes later wins: the runtime's own, the operator's, the function's, those that AWS reserves.
@@ -43,6 +47,8 @@ pub(crate) fn variables(
     reserve("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.logging.group);
     reserve("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
     reserve("AWS_LAMBDA_RUNTIME_API", &addresses.runtime_api);
+    reserve("AWS_LAMBDA_METADATA_API", &addresses.runtime_api);
+    reserve("AWS_LAMBDA_METADATA_TOKEN", &addresses.metadata_token);
     reserve("LAMBDA_TASK_ROOT", "/var/task");
     reserve("LAMBDA_RUNTIME_DIR", "/var/runtime");
     reserve("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");

@@ -8,10 +8,11 @@ use http::{HeaderMap, HeaderValue, Response};
 use rushlight_api::Error;
 use rushlight_api::lambda::types::{InvocationType, InvokeRequest, InvokeResponse, LogType};
 use rushlight_api::lambda::{encode, errors};
-use rushlight_invoke::{Answer, Error as InvokeError};
+use rushlight_invoke::{Address, Answer, Error as InvokeError};
 use rushlight_model::arn::{FunctionReference, ReferenceError, Scope};
 use rushlight_model::invocation::{Invocation, Outcome};
 use rushlight_model::request_id::RequestId;
+use rushlight_model::tenant::TenantId;
 use rushlight_model::{quota, trace};
 
 use crate::Gateway;
@@ -36,10 +37,12 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Error> {
         let reference = FunctionReference::parse(scope, &input.function_name, input.qualifier.as_deref())
             .map_err(reference_error)?;
+        let tenant_id = tenant_id(input.tenant_id.as_deref())?;
+        let address = Address { function: &reference, tenant_id: tenant_id.as_ref() };
         let invocation_type = input.invocation_type.unwrap_or(InvocationType::RequestResponse);
         match invocation_type {
             InvocationType::DryRun => {
-                self.invoker.dry_run(&reference).await.map_err(invoke_error)?;
+                self.invoker.dry_run(address).await.map_err(invoke_error)?;
                 let output = InvokeResponse { status_code: Some(204), ..InvokeResponse::default() };
                 encode::invoke_response(&output)
             }
@@ -51,7 +54,7 @@ impl Gateway {
                     client_context: input.client_context.as_deref().map(client_context).transpose()?,
                     ..invocation(&reference, request_id, event(input.payload)?, trace_header.clone())
                 };
-                let answer = self.invoker.request_response(&reference, invocation, want_log_tail).await;
+                let answer = self.invoker.request_response(address, invocation, want_log_tail).await;
                 respond(answer.map_err(invoke_error)?, &trace_header)
             }
         }
@@ -81,6 +84,12 @@ pub(crate) fn invocation(
         cognito_identity: None,
         trace_header: Some(trace_header),
     }
+}
+
+/// The tenant that a request names. What decoding has let through is one.
+pub(crate) fn tenant_id(text: Option<&str>) -> Result<Option<TenantId>, Error> {
+    let refused = || errors::invalid_parameter_value_exception(InvokeError::TenantIdMissing.to_string());
+    text.map(|text| TenantId::parse(text).ok_or_else(refused)).transpose()
 }
 
 /// The payload, once it is known to be JSON.
@@ -158,6 +167,10 @@ pub(crate) fn invoke_error(error: InvokeError) -> Error {
     match error {
         InvokeError::Reference(error) => reference_error(error),
         InvokeError::NotFound { .. } => errors::resource_not_found_exception(error.to_string()),
+        InvokeError::TenantIdMissing | InvokeError::TenantIdNotSupported => {
+            errors::invalid_parameter_value_exception(error.to_string())
+        }
+        InvokeError::Recursive => errors::recursive_invocation_exception(error.to_string()),
         InvokeError::NotActive { .. } => errors::resource_conflict_exception(error.to_string()),
         InvokeError::Throttled(throttle) => {
             errors::too_many_requests_exception(error.to_string()).with_reason(throttle.as_str())

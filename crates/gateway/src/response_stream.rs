@@ -20,7 +20,7 @@ use rushlight_api::lambda::types::{
     InvokeWithResponseStreamResponse, LogType, ResponseStreamingInvocationType,
 };
 use rushlight_api::protocol::event_stream::CONTENT_TYPE_EVENT_STREAM;
-use rushlight_invoke::{Finished, StreamingAnswer};
+use rushlight_invoke::{Address, Finished, StreamingAnswer};
 use rushlight_model::arn::{FunctionReference, Scope};
 use rushlight_model::invocation::Invocation;
 use rushlight_model::request_id::RequestId;
@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 
 use crate::Gateway;
 use crate::invoke::{
-    UNHANDLED, client_context, echo_trace, event, invocation, invoke_error, reference_error,
+    UNHANDLED, client_context, echo_trace, event, invocation, invoke_error, reference_error, tenant_id,
 };
 use crate::pieces::{Kind, Piece, Pieces};
 use crate::respond::{HttpResponse, ResponseBody};
@@ -48,8 +48,10 @@ impl Gateway {
     ) -> Result<HttpResponse, Error> {
         let reference = FunctionReference::parse(scope, &input.function_name, input.qualifier.as_deref())
             .map_err(reference_error)?;
+        let tenant_id = tenant_id(input.tenant_id.as_deref())?;
+        let address = Address { function: &reference, tenant_id: tenant_id.as_ref() };
         if input.invocation_type == Some(ResponseStreamingInvocationType::DryRun) {
-            self.invoker.dry_run(&reference).await.map_err(invoke_error)?;
+            self.invoker.dry_run(address).await.map_err(invoke_error)?;
             let output = InvokeWithResponseStreamResponse { status_code: Some(204), ..Default::default() };
             return Ok(encode::invoke_with_response_stream_response(&output)?.map(ResponseBody::from));
         }
@@ -59,7 +61,7 @@ impl Gateway {
             ..invocation(&reference, request_id, event(input.payload)?, trace_header.clone())
         };
         let want_log_tail = input.log_type == Some(LogType::Tail);
-        let answer = self.invoker.response_stream(&reference, invocation, want_log_tail).await;
+        let answer = self.invoker.response_stream(address, invocation, want_log_tail).await;
         let StreamingAnswer { executed_version, stream, outcome, finished } = answer.map_err(invoke_error)?;
         let output = InvokeWithResponseStreamResponse {
             executed_version: Some(executed_version.to_string()),

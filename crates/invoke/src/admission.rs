@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::{Mutex, RwLock};
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::function::FunctionHead;
+use rushlight_model::quota;
 
 /// Why an invocation is not admitted: the `Reason` of a TooManyRequestsException.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub enum Throttle {
     ConcurrentInvocationLimitExceeded,
     /// The function's reserved concurrency is used up.
     ReservedFunctionConcurrentInvocationLimitExceeded,
+    /// The account has had too many requests within a second.
+    FunctionInvocationRateLimitExceeded,
+    /// The function has had more requests within a second than its reservation stands for.
+    ReservedFunctionInvocationRateLimitExceeded,
 }
 
 impl Throttle {
@@ -33,6 +38,10 @@ impl Throttle {
             Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
                 "ReservedFunctionConcurrentInvocationLimitExceeded"
             }
+            Self::FunctionInvocationRateLimitExceeded => "FunctionInvocationRateLimitExceeded",
+            Self::ReservedFunctionInvocationRateLimitExceeded => {
+                "ReservedFunctionInvocationRateLimitExceeded"
+            }
         }
     }
 }
@@ -43,6 +52,8 @@ pub struct Admission {
     concurrent_executions: u32,
     accounts: RwLock<HashMap<Scope, Arc<Account>>>,
     functions: Mutex<HashMap<FunctionId, Arc<Counter>>>,
+    /// Environments, idle ones too, of functions with tenant isolation.
+    environments: Mutex<HashMap<FunctionId, Arc<Counter>>>,
 }
 
 /// One account in one region.
@@ -54,7 +65,7 @@ struct Account {
     claimed: AtomicU32,
 }
 
-/// How many invocations run at this moment.
+/// How many invocations run, or environments exist, at this moment.
 #[derive(Debug, Default)]
 struct Counter(AtomicU32);
 
@@ -68,6 +79,13 @@ impl Permit {
     pub fn provisioned() -> Self {
         Self(None)
     }
+}
+
+/// The right of one environment to exist, where AWS limits their number and not only that of invocations. Dropping it
+/// makes room for another.
+#[derive(Debug)]
+pub struct EnvironmentPermit {
+    _counted: Permit,
 }
 
 impl Drop for Permit {
@@ -93,7 +111,12 @@ impl Admission {
     /// `concurrent_executions` is the limit of each account in each region.
     #[must_use]
     pub fn new(concurrent_executions: u32) -> Self {
-        Self { concurrent_executions, accounts: RwLock::default(), functions: Mutex::default() }
+        Self {
+            concurrent_executions,
+            accounts: RwLock::default(),
+            functions: Mutex::default(),
+            environments: Mutex::default(),
+        }
     }
 
     /// Functions of this account and region have claimed so much concurrency for themselves.
@@ -115,8 +138,7 @@ impl Admission {
     /// `reserved` is what is left of the function's reservation, if it has one.
     pub(crate) fn admit_to(&self, function: &FunctionId, reserved: Option<u32>) -> Result<Permit, Throttle> {
         match reserved {
-            Some(limit) => self
-                .function(function)
+            Some(limit) => counter(&self.functions, function)
                 .take(limit)
                 .ok_or(Throttle::ReservedFunctionConcurrentInvocationLimitExceeded),
             None => {
@@ -128,20 +150,42 @@ impl Admission {
         }
     }
 
+    /// Admits one more environment of a function with tenant isolation, over all its tenants and versions, or says why
+    /// not.
+    ///
+    /// # Errors
+    /// The limit that is used up: that of environments follows from that of concurrency.
+    pub fn admit_environment(&self, head: &FunctionHead) -> Result<EnvironmentPermit, Throttle> {
+        self.admit_environment_of(&head.id, head.reserved_concurrency)
+    }
+
+    pub(crate) fn admit_environment_of(
+        &self,
+        function: &FunctionId,
+        reserved: Option<u32>,
+    ) -> Result<EnvironmentPermit, Throttle> {
+        let (concurrency, throttle) = match reserved {
+            Some(reserved) => (reserved, Throttle::ReservedFunctionConcurrentInvocationLimitExceeded),
+            None => (self.concurrent_executions, Throttle::ConcurrentInvocationLimitExceeded),
+        };
+        let permit = counter(&self.environments, function).take(quota::tenant_environments(concurrency));
+        permit.map(|counted| EnvironmentPermit { _counted: counted }).ok_or(throttle)
+    }
+
     fn account(&self, scope: &Scope) -> Arc<Account> {
         if let Some(account) = self.accounts.read().get(scope) {
             return Arc::clone(account);
         }
         Arc::clone(self.accounts.write().entry(scope.clone()).or_default())
     }
+}
 
-    fn function(&self, function: &FunctionId) -> Arc<Counter> {
-        let mut functions = self.functions.lock();
-        if let Some(counter) = functions.get(function) {
-            return Arc::clone(counter);
-        }
-        Arc::clone(functions.entry(function.clone()).or_default())
+fn counter(counters: &Mutex<HashMap<FunctionId, Arc<Counter>>>, function: &FunctionId) -> Arc<Counter> {
+    let mut counters = counters.lock();
+    if let Some(counter) = counters.get(function) {
+        return Arc::clone(counter);
     }
+    Arc::clone(counters.entry(function.clone()).or_default())
 }
 
 #[cfg(test)]
@@ -187,6 +231,26 @@ mod tests {
         drop((first, Permit::provisioned()));
         admission.claim(&function("a").scope, 0);
         assert_eq!([(); 4].map(|()| admission.admit_to(&function("b"), None)).iter().flatten().count(), 3);
+    }
+
+    #[test]
+    fn environments_of_tenants_are_limited_in_proportion_to_concurrency() {
+        let admission = Admission::new(4);
+        let admitted = |name: &str, reserved| {
+            let admit = || admission.admit_environment_of(&function(name), reserved);
+            std::iter::from_fn(|| admit().ok()).take(100).collect::<Vec<_>>()
+        };
+        let mut all = admitted("a", None);
+        assert_eq!(all.len(), 10);
+        let throttle = admission.admit_environment_of(&function("a"), None).unwrap_err();
+        assert_eq!(throttle, Throttle::ConcurrentInvocationLimitExceeded);
+        assert_eq!(admitted("b", Some(3)).len(), 7, "each function has a limit of its own");
+        let throttle = admission.admit_environment_of(&function("a"), Some(2)).unwrap_err();
+        assert_eq!(throttle, Throttle::ReservedFunctionConcurrentInvocationLimitExceeded);
+        assert_eq!(admitted("c", Some(0)).len(), 0);
+        assert!(admission.admit_to(&function("a"), None).is_ok(), "no concurrency is taken");
+        all.pop();
+        assert_eq!(admitted("a", None).len(), 1, "what is dropped makes room");
     }
 
     #[test]

@@ -24,6 +24,21 @@ pub enum Error {
         /// E.g. `Pending`.
         state: &'static str,
     },
+    /// The function keeps its tenants apart and the caller names none.
+    #[error(
+        "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again."
+    )]
+    TenantIdMissing,
+    /// The caller names a tenant and the function does not keep them apart.
+    #[error(
+        "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again."
+    )]
+    TenantIdNotSupported,
+    /// The function is found to be invoked in a loop.
+    #[error(
+        "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and stopped your function's invocation."
+    )]
+    Recursive,
     /// Concurrency is used up.
     #[error("Rate Exceeded.")]
     Throttled(Throttle),

@@ -12,18 +12,27 @@ use rushlight_environment::{Environment, Initialization, Owner};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
 use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
+use rushlight_model::tenant::TenantId;
 use rushlight_model::version::Version;
 use tokio_util::task::TaskTracker;
 
+use crate::Error;
 use crate::function::{Identity, Target};
 use crate::pool::{Member, Pool, idle_since};
 use crate::provisioned::Provisioned;
+use crate::tenants::Tenants;
 
 /// An environment as a pool holds it.
 #[derive(Debug, Clone)]
 pub(crate) struct PooledEnvironment {
     pub(crate) environment: Arc<Environment>,
     tracker: TaskTracker,
+}
+
+impl PooledEnvironment {
+    fn is_provisioned(&self) -> bool {
+        self.environment.config().initialization == Initialization::ProvisionedConcurrency
+    }
 }
 
 impl Member for PooledEnvironment {
@@ -45,12 +54,27 @@ pub(crate) struct Generation {
     incarnation: String,
     /// See [`Identity`].
     number: u64,
-    /// Environments made on demand.
-    pub(crate) pool: Arc<Pool<PooledEnvironment>>,
-    /// Environments that are kept ready.
-    pub(crate) provisioned: Provisioned,
+    environments: Environments,
     clock: Clock,
     tracker: TaskTracker,
+}
+
+/// Who may use which environment.
+#[derive(Debug)]
+enum Environments {
+    /// Everybody each of them.
+    Shared { on_demand: Arc<Pool<PooledEnvironment>>, provisioned: Provisioned },
+    /// One tenant each, for life. None is kept ready: for whom would it be?
+    PerTenant(Tenants<PooledEnvironment>),
+}
+
+impl Environments {
+    fn new(configuration: &FunctionConfiguration, max_age: Duration) -> Self {
+        if configuration.tenant_isolation {
+            return Self::PerTenant(Tenants::new(max_age));
+        }
+        Self::Shared { on_demand: Arc::new(Pool::new(max_age)), provisioned: Provisioned::new(max_age) }
+    }
 }
 
 impl Generation {
@@ -60,17 +84,49 @@ impl Generation {
         self.incarnation == identity.incarnation && self.number >= identity.generation
     }
 
+    /// The environments made on demand that an invocation may use which names this tenant, or none.
+    ///
+    /// # Errors
+    /// The caller names a tenant and should not, or the other way round.
+    pub(crate) fn on_demand(
+        &self,
+        tenant_id: Option<&TenantId>,
+    ) -> Result<Arc<Pool<PooledEnvironment>>, Error> {
+        match (&self.environments, tenant_id) {
+            (Environments::Shared { on_demand, .. }, None) => Ok(Arc::clone(on_demand)),
+            (Environments::PerTenant(tenants), Some(tenant_id)) => Ok(tenants.pool(tenant_id)),
+            (Environments::Shared { .. }, Some(_)) => Err(Error::TenantIdNotSupported),
+            (Environments::PerTenant(_), None) => Err(Error::TenantIdMissing),
+        }
+    }
+
+    /// The environments that are kept ready, where that may be.
+    pub(crate) fn provisioned(&self) -> Option<&Provisioned> {
+        match &self.environments {
+            Environments::Shared { provisioned, .. } => Some(provisioned),
+            Environments::PerTenant(_) => None,
+        }
+    }
+
     /// The pool that an environment of this generation belongs to.
-    pub(crate) fn pool_of(&self, environment: &PooledEnvironment) -> &Arc<Pool<PooledEnvironment>> {
-        match environment.environment.config().initialization {
-            Initialization::OnDemand => &self.pool,
-            Initialization::ProvisionedConcurrency => &self.provisioned.pool,
+    pub(crate) fn pool_of(&self, environment: &PooledEnvironment) -> Option<Arc<Pool<PooledEnvironment>>> {
+        let config = environment.environment.config();
+        match config.initialization {
+            Initialization::OnDemand => self.on_demand(config.tenant_id.as_ref()).ok(),
+            Initialization::ProvisionedConcurrency => {
+                self.provisioned().map(|provisioned| Arc::clone(&provisioned.pool))
+            }
         }
     }
 
     fn close(&self) {
-        self.pool.close();
-        self.provisioned.close();
+        match &self.environments {
+            Environments::Shared { on_demand, provisioned } => {
+                on_demand.close();
+                provisioned.close();
+            }
+            Environments::PerTenant(tenants) => tenants.close(),
+        }
     }
 
     pub(crate) fn pooled(&self, environment: &Arc<Environment>) -> PooledEnvironment {
@@ -81,17 +137,25 @@ impl Generation {
 impl Owner for Generation {
     fn idle(&self, environment: &Arc<Environment>) {
         let (environment, now) = (self.pooled(environment), self.clock.moment());
-        match environment.environment.config().initialization {
-            Initialization::OnDemand => self.pool.idle(&environment, now),
-            Initialization::ProvisionedConcurrency => self.provisioned.idle(&environment, now),
+        match self.provisioned() {
+            Some(provisioned) if environment.is_provisioned() => provisioned.idle(&environment, now),
+            _ => {
+                if let Some(pool) = self.pool_of(&environment) {
+                    pool.idle(&environment, now);
+                }
+            }
         }
     }
 
     fn ended(&self, environment: &Arc<Environment>) {
         let environment = self.pooled(environment);
-        match environment.environment.config().initialization {
-            Initialization::OnDemand => self.pool.ended(&environment),
-            Initialization::ProvisionedConcurrency => self.provisioned.ended(&environment),
+        match self.provisioned() {
+            Some(provisioned) if environment.is_provisioned() => provisioned.ended(&environment),
+            _ => {
+                if let Some(pool) = self.pool_of(&environment) {
+                    pool.ended(&environment);
+                }
+            }
         }
     }
 }
@@ -166,13 +230,13 @@ impl Generations {
             return generation;
         }
         let Identity { incarnation, generation: number } = target.identity();
+        let configuration = target.configuration();
         let generation = Arc::new(Generation {
             function: function.clone(),
-            configuration: Arc::new(target.configuration()),
+            environments: Environments::new(&configuration, self.max_age),
+            configuration: Arc::new(configuration),
             incarnation: incarnation.to_owned(),
             number,
-            pool: Arc::new(Pool::new(self.max_age)),
-            provisioned: Provisioned::new(self.max_age),
             clock: self.clock.clone(),
             tracker: self.tracker.clone(),
         });
@@ -216,17 +280,29 @@ impl Generations {
         idle_timeout: Duration,
     ) -> Vec<Arc<Environment>> {
         let now = self.clock.moment();
+        let (freeze_before, retire_before) = (idle_since(now, freeze_after), idle_since(now, idle_timeout));
         let mut freezable = Vec::new();
-        for generation in generations {
-            generation.provisioned.trim(now);
-            if let Some(before) = idle_since(now, idle_timeout) {
-                generation.pool.retire_expired(before);
+        let mut freeze = |pool: &Pool<PooledEnvironment>| {
+            let ripe = freeze_before.map(|before| pool.take_freezable(before));
+            freezable.extend(ripe.into_iter().flatten().map(|pooled| pooled.environment));
+        };
+        let retire = |pool: &Pool<PooledEnvironment>| {
+            if let Some(before) = retire_before {
+                pool.retire_expired(before);
             }
-            if let Some(before) = idle_since(now, freeze_after) {
-                for pool in [&generation.pool, &generation.provisioned.pool] {
-                    let ripe = pool.take_freezable(before);
-                    freezable.extend(ripe.into_iter().map(|pooled| pooled.environment));
+        };
+        for generation in generations {
+            match &generation.environments {
+                Environments::Shared { on_demand, provisioned } => {
+                    provisioned.trim(now);
+                    freeze(&provisioned.pool);
+                    retire(on_demand);
+                    freeze(on_demand);
                 }
+                Environments::PerTenant(tenants) => tenants.sweep(|pool| {
+                    retire(pool);
+                    freeze(pool);
+                }),
             }
         }
         freezable

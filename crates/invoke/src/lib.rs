@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod admission;
 mod assignment;
 mod error;
@@ -18,7 +19,10 @@ mod generation;
 mod packages;
 mod pool;
 mod provisioned;
+mod rates;
+mod recursion;
 mod request_response;
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,12 +36,14 @@ use rushlight_model::version::PublishedConfiguration;
 use rushlight_store::table::{Table, function as keys};
 use tokio::sync::Semaphore;
 
+pub use crate::address::Address;
 use crate::admission::Admission;
 pub use crate::error::Error;
 use crate::function::Functions;
 pub use crate::function::{CodeSource, RoleCredentials};
 use crate::generation::Generations;
 use crate::packages::PackageUses;
+use crate::rates::Rates;
 pub use crate::request_response::{Answer, StreamingAnswer};
 pub use rushlight_environment::{Finished, ResponseStream};
 
@@ -49,6 +55,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_millis(50);
 pub struct Settings {
     /// Invocations of one account in one region that may run at a time.
     pub concurrent_executions: u32,
+    /// Whether functions take requests, and get environments, at AWS' pace only.
+    pub aws_pace: bool,
     /// How many environments are started at a time.
     pub concurrent_starts: usize,
     /// An environment idle for this long is frozen. Not zero: a busy function's next event comes sooner than a
@@ -94,6 +102,7 @@ struct Inner {
     services: Services,
     settings: Settings,
     admission: Admission,
+    rates: Option<Rates>,
     generations: Generations,
     packages: PackageUses,
     turns: Arc<Semaphore>,
@@ -113,6 +122,7 @@ impl Invoker {
         let generations =
             Generations::new(services.clock.clone(), services.tracker.clone(), settings.max_age);
         let admission = Admission::new(settings.concurrent_executions);
+        let rates = settings.aws_pace.then(|| Rates::new(settings.concurrent_executions));
         let turns = Arc::new(Semaphore::new(settings.concurrent_starts));
         let inner = Inner {
             functions: Functions { heads, versions },
@@ -122,6 +132,7 @@ impl Invoker {
             services,
             settings,
             admission,
+            rates,
             generations,
             packages: PackageUses::default(),
             turns,

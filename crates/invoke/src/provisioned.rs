@@ -124,27 +124,28 @@ impl Provisioned {
 impl Inner {
     /// Starts what is missing, in turn with other starts.
     pub(crate) fn fill(self: &Arc<Self>, generation: &Arc<Generation>) {
-        while generation.provisioned.begin_start() {
+        while generation.provisioned().is_some_and(Provisioned::begin_start) {
             let (inner, generation) = (Arc::clone(self), Arc::clone(generation));
             self.services.tracker.spawn(async move { inner.start_provisioned(&generation).await });
         }
     }
 
     async fn start_provisioned(&self, generation: &Arc<Generation>) {
+        let Some(provisioned) = generation.provisioned() else { return };
         // The turn is held until the environment is there. There are none any more when the server is ending.
         let turn = self.turns.acquire().await;
         let started = match &turn {
-            Ok(_) => self.start(generation, Initialization::ProvisionedConcurrency).await.ok(),
+            Ok(_) => self.start(generation, Initialization::ProvisionedConcurrency, None).await.ok(),
             Err(_) => None,
         };
         let pooled = started.map(|environment| generation.pooled(&environment));
-        generation.provisioned.started(pooled.as_ref(), self.services.clock.moment());
+        provisioned.started(pooled.as_ref(), self.services.clock.moment());
         // It may have been initialised, or have ended, before it was a member.
         let Some(pooled) = pooled else { return };
         if pooled.environment.is_ended() {
-            generation.provisioned.ended(&pooled);
+            provisioned.ended(&pooled);
         } else if pooled.environment.initialized() {
-            generation.provisioned.idle(&pooled, self.services.clock.moment());
+            provisioned.idle(&pooled, self.services.clock.moment());
         }
     }
 }
@@ -166,14 +167,15 @@ impl Invoker {
         let head = functions.heads.get(&key).await?.map(|entry| entry.value);
         let wanted = head.as_ref().map(|head| head.provisioned_versions()).unwrap_or_default();
         for (number, generation) in generations.published(function) {
-            if !wanted.contains_key(&number) {
-                generation.provisioned.want(0);
+            if let Some(provisioned) = generation.provisioned().filter(|_| !wanted.contains_key(&number)) {
+                provisioned.want(0);
             }
         }
         let Some(head) = head else { return Ok(()) };
         for (number, count) in wanted {
-            if let Some(target) = functions.target(&head, Version::Published(number)).await? {
-                generations.of(&target).provisioned.want(count);
+            let Some(target) = functions.target(&head, Version::Published(number)).await? else { continue };
+            if let Some(provisioned) = generations.of(&target).provisioned() {
+                provisioned.want(count);
             }
         }
         Ok(())
@@ -184,6 +186,7 @@ impl Invoker {
     pub fn provisioned(&self, function: &FunctionId, version: u64) -> Provision {
         let generations = self.inner.generations.published(function);
         let generation = generations.iter().find(|(number, _)| *number == version);
-        generation.map(|(_, generation)| generation.provisioned.provision()).unwrap_or_default()
+        let provisioned = generation.and_then(|(_, generation)| generation.provisioned());
+        provisioned.map(Provisioned::provision).unwrap_or_default()
     }
 }

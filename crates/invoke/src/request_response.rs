@@ -10,18 +10,20 @@ use bytes::Bytes;
 use rushlight_environment::{
     Config, Environment, Finished, Initialization, ResponseStream, Running, StartError, Wanted,
 };
-use rushlight_model::arn::FunctionReference;
 use rushlight_model::function::{Code, FunctionConfiguration};
 use rushlight_model::invocation::{Invocation, Outcome};
+use rushlight_model::tenant::TenantId;
 use rushlight_model::version::Version;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 
+use crate::address::Address;
 use crate::admission::Permit;
 use crate::assignment::{Assignment, assign};
 use crate::function::Target;
 use crate::generation::{Generation, PooledEnvironment};
-use crate::{Error, Inner, Invoker};
+use crate::tenants::Tenancy;
+use crate::{Error, Inner, Invoker, recursion};
 
 /// What a caller gets.
 #[derive(Debug)]
@@ -54,12 +56,15 @@ struct Begun {
 }
 
 impl Invoker {
-    /// Checks that `reference` could be invoked now, without invoking it.
+    /// Checks that who is at `address` could be invoked now, without invoking it.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn dry_run(&self, reference: &FunctionReference) -> Result<Version, Error> {
-        Ok(self.inner.functions.resolve(reference).await?.version())
+    pub async fn dry_run(&self, address: impl Into<Address<'_>>) -> Result<Version, Error> {
+        let Address { function, tenant_id } = address.into();
+        let target = self.inner.functions.resolve(function).await?;
+        self.inner.generations.of(&target).on_demand(tenant_id)?;
+        Ok(target.version())
     }
 
     /// Invokes a function and waits for its answer; for the end of the invocation too if the log's tail is wanted.
@@ -69,16 +74,21 @@ impl Invoker {
     /// See [`Error`]. A failure of the function is not an error but an [`Outcome`].
     pub async fn request_response(
         &self,
-        reference: &FunctionReference,
-        invocation: Invocation,
+        address: impl Into<Address<'_>>,
+        mut invocation: Invocation,
         want_log_tail: bool,
     ) -> Result<Answer, Error> {
-        let target = self.inner.functions.resolve(reference).await?;
+        let Address { function, tenant_id } = address.into();
+        let target = self.inner.functions.resolve(function).await?;
+        recursion::guard(&target, &mut invocation)?;
         let generation = self.inner.generations.of(&target);
         let wanted = Wanted { log_tail: want_log_tail, stream: false };
-        let Begun { environment, running } = self.begin(&target, &generation, invocation, wanted).await?;
+        let begun = self.begin(&target, &generation, tenant_id, invocation, wanted).await?;
+        let Begun { environment, running } = begun;
         let outcome = running.response.await.map_err(|_| Error::ShuttingDown)?;
-        generation.pool_of(&environment).answered(&environment);
+        if let Some(pool) = generation.pool_of(&environment) {
+            pool.answered(&environment);
+        }
         let log_tail = match want_log_tail {
             true => running.finished.await.ok().and_then(|finished| finished.log_tail),
             false => None,
@@ -93,14 +103,16 @@ impl Invoker {
     /// As [`Invoker::request_response`].
     pub async fn response_stream(
         &self,
-        reference: &FunctionReference,
-        invocation: Invocation,
+        address: impl Into<Address<'_>>,
+        mut invocation: Invocation,
         want_log_tail: bool,
     ) -> Result<StreamingAnswer, Error> {
-        let target = self.inner.functions.resolve(reference).await?;
+        let Address { function, tenant_id } = address.into();
+        let target = self.inner.functions.resolve(function).await?;
+        recursion::guard(&target, &mut invocation)?;
         let generation = self.inner.generations.of(&target);
         let wanted = Wanted { log_tail: want_log_tail, stream: true };
-        let Begun { running, .. } = self.begin(&target, &generation, invocation, wanted).await?;
+        let Begun { running, .. } = self.begin(&target, &generation, tenant_id, invocation, wanted).await?;
         let Running { response, stream, finished } = running;
         Ok(StreamingAnswer {
             executed_version: target.version(),
@@ -115,18 +127,34 @@ impl Invoker {
         &self,
         target: &Target,
         generation: &Arc<Generation>,
+        tenant_id: Option<&TenantId>,
         mut invocation: Invocation,
         wanted: Wanted,
     ) -> Result<Begun, Error> {
         let inner = &self.inner;
+        let clock = &inner.services.clock;
+        let pool = generation.on_demand(tenant_id)?;
+        if let Some(rates) = &inner.rates {
+            rates.request(target.head(), clock.moment()).map_err(Error::Throttled)?;
+        }
         loop {
-            let (lease, permit) = match generation.provisioned.lease(&inner.services.clock).await {
+            let ready = match generation.provisioned() {
+                Some(provisioned) => provisioned.lease(clock).await,
+                None => None,
+            };
+            let (lease, permit) = match ready {
                 Some(lease) => (lease, Permit::provisioned()),
                 None => {
                     let permit = inner.admission.admit(target.head()).map_err(Error::Throttled)?;
-                    match assign(&generation.pool, &inner.turns, &inner.services.clock).await? {
+                    match assign(&pool, &inner.turns, clock).await? {
                         Assignment::New(turn) => {
-                            return inner.begin_cold(generation, invocation, wanted, permit, turn).await;
+                            if let Some(rates) = &inner.rates {
+                                rates.start(target.head(), clock.moment()).map_err(Error::Throttled)?;
+                            }
+                            let tenancy = inner.bind(target, tenant_id)?;
+                            return inner
+                                .begin_cold(generation, tenancy, invocation, wanted, permit, turn)
+                                .await;
                         }
                         Assignment::Existing(lease) => (lease, permit),
                     }
@@ -137,7 +165,9 @@ impl Invoker {
                 Ok(running) => return Ok(Begun { environment, running }),
                 // It ended between being taken and being used. Another will do.
                 Err((refused, _)) => {
-                    generation.pool_of(&environment).ended(&environment);
+                    if let Some(pool) = generation.pool_of(&environment) {
+                        pool.ended(&environment);
+                    }
                     invocation = refused;
                 }
             }
@@ -146,9 +176,17 @@ impl Invoker {
 }
 
 impl Inner {
+    /// What a new environment of `target` is bound to, if its tenants are kept apart.
+    fn bind(&self, target: &Target, tenant_id: Option<&TenantId>) -> Result<Option<Tenancy>, Error> {
+        let Some(tenant_id) = tenant_id.cloned() else { return Ok(None) };
+        let permit = self.admission.admit_environment(target.head()).map_err(Error::Throttled)?;
+        Ok(Some(Tenancy { tenant_id, permit }))
+    }
+
     async fn begin_cold(
         self: &Arc<Self>,
         generation: &Arc<Generation>,
+        tenancy: Option<Tenancy>,
         invocation: Invocation,
         wanted: Wanted,
         permit: Permit,
@@ -156,14 +194,18 @@ impl Inner {
     ) -> Result<Begun, Error> {
         let (sender, receiver) = oneshot::channel();
         let (inner, generation) = (Arc::clone(self), Arc::clone(generation));
+        let (tenant_id, own) = tenancy.map(|Tenancy { tenant_id, permit }| (tenant_id, permit)).unzip();
         let start = async move {
-            let begun = inner.start(&generation, Initialization::OnDemand).await.and_then(|environment| {
+            let started = inner.start(&generation, Initialization::OnDemand, tenant_id).await;
+            let begun = started.and_then(|environment| {
+                // By what the environment itself says of its tenant, so that it gets into no other's pool.
+                let pool = generation.on_demand(environment.config().tenant_id.as_ref())?;
                 let environment = generation.pooled(&environment);
-                generation.pool.add(&environment, Some(permit), inner.services.clock.moment());
+                pool.add_limited(&environment, Some(permit), own, inner.services.clock.moment());
                 match environment.environment.invoke(invocation, wanted) {
                     Ok(running) => Ok(Begun { environment, running }),
                     Err((_, refusal)) => {
-                        generation.pool.ended(&environment);
+                        pool.ended(&environment);
                         Err(Error::Environment(refusal.to_string()))
                     }
                 }
@@ -181,6 +223,7 @@ impl Inner {
         &self,
         generation: &Arc<Generation>,
         initialization: Initialization,
+        tenant_id: Option<TenantId>,
     ) -> Result<Arc<Environment>, Error> {
         let configuration = &generation.configuration;
         let Code::Zip { runtime, sha256, .. } = &configuration.code else {
@@ -209,6 +252,7 @@ impl Inner {
             credentials: self.credentials.issue(&generation.function, &configuration.role),
             additional_environment: Arc::clone(&self.settings.function_environment),
             initialization,
+            tenant_id,
             egress: self.settings.egress,
         };
         let owner = Arc::downgrade(generation);

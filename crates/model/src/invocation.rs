@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::request_id::RequestId;
+use crate::tenant::TenantId;
 
 /// What a caller asks of a function, after the caller was authenticated and the input validated.
 #[derive(Debug, Clone)]
@@ -60,6 +61,8 @@ pub struct FunctionError {
 pub struct Report {
     /// The invocation.
     pub request_id: RequestId,
+    /// The tenant that the environment belongs to, if the function keeps its tenants apart.
+    pub tenant_id: Option<TenantId>,
     /// Time of the invoke phase.
     pub duration: Duration,
     /// What is billed: init (if any) and duration, rounded up to whole milliseconds.

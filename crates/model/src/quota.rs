@@ -44,6 +44,22 @@ pub const PROCESSES: u32 = 1024;
 /// Memory, in MB, that earns one full vCPU.
 pub const MEMORY_MB_PER_VCPU: f64 = 1769.0;
 
+/// Execution environments, active or idle, that a function with tenant isolation may have with so much concurrency of
+/// its own or of its account: 2,500 for every 1,000.
+#[must_use]
+pub fn tenant_environments(concurrency: u32) -> u32 {
+    u32::try_from(u64::from(concurrency) * 2500 / 1000).unwrap_or(u32::MAX)
+}
+
+/// Requests that a function takes each second for each environment that it may have, at AWS' pace.
+pub const REQUESTS_PER_CONCURRENCY: u32 = 10;
+
+/// New environments that a function gets within [`SCALING_SECONDS`], at AWS' pace.
+pub const SCALING_ENVIRONMENTS: u32 = 1000;
+
+/// See [`SCALING_ENVIRONMENTS`].
+pub const SCALING_SECONDS: u32 = 10;
+
 /// Limits of one account in one region that an operator may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountQuotas {

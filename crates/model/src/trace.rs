@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::request_id::RequestId;
 
 /// Longest header that is passed on.
-const MAX_BYTES: usize = 1024;
+pub(crate) const MAX_BYTES: usize = 1024;
 
 /// A new trace that is not sampled, begun at `now`.
 #[must_use]

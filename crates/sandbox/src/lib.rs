@@ -76,6 +76,12 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
     /// process group. Does nothing if it has ended.
     fn signal(&self, process: u64, signal: Signal) -> BoxFuture<'_, Result<(), Error>>;
 
+    /// Connects to what the sandbox's processes listen at: `port` of the loopback address in their own network
+    /// namespace. That is all that can be named, so that no process can have the server connect to anybody else.
+    /// (Under [`Isolation::None`] that address is the host's, which the processes reach by themselves.) Waits while
+    /// the sandbox is frozen. Cancel-safe.
+    fn connect(&self, port: u16) -> BoxFuture<'_, Result<tokio::net::TcpStream, Error>>;
+
     /// Kills every process in the sandbox (not the sandbox itself) and returns when they are gone. `/tmp` stays.
     fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>>;
 

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -60,6 +61,10 @@ pub struct Flags {
     /// Region written into the credentials file and used where a request names none [default: us-east-1].
     #[arg(long, env = "RUSHLIGHT_REGION", value_name = "NAME")]
     pub region: Option<String>,
+
+    /// Id of the availability zone that functions are told they run in [default: the first of their region, e.g. use1-az1].
+    #[arg(long, env = "RUSHLIGHT_AVAILABILITY_ZONE_ID", value_name = "ID")]
+    pub availability_zone_id: Option<String>,
 
     /// Domain that function URLs are served below, by a TLS proxy in front [default: localhost, without TLS].
     #[arg(long, env = "RUSHLIGHT_URL_DOMAIN", value_name = "DOMAIN")]
@@ -232,6 +237,8 @@ pub struct Config {
     pub account: String,
     /// See [`Flags::region`].
     pub region: String,
+    /// See [`Flags::availability_zone_id`].
+    pub availability_zone_id: Option<Arc<str>>,
     /// See [`Flags::url_domain`]; absent for `localhost`.
     pub url_domain: Option<UrlPlace>,
     /// See [`Flags::clock`].
@@ -307,6 +314,7 @@ impl Config {
             egress: flags.egress.or(file.egress).unwrap_or(EgressMode::Translated),
             account,
             region,
+            availability_zone_id: flags.availability_zone_id.or(file.availability_zone_id).map(Arc::from),
             url_domain: url_domain.transpose()?,
             clock: flags.clock.or(file.clock).unwrap_or(ClockMode::Real),
             quotas,

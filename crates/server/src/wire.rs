@@ -29,7 +29,7 @@ use rushlight_store::{BlobStore, BoxFuture, DataDirectory, Digest, PackageStore,
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode};
+use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode, QuotaMode};
 use crate::forward;
 use crate::keys::{KeyRing, operator_key, root_key, session_key};
 use crate::s3::S3Objects;
@@ -100,6 +100,7 @@ impl Server {
         let stop = CancellationToken::new();
         let endpoint = Arc::new(FunctionEndpoint { gateway: OnceLock::new(), stop: stop.clone() });
         let services = Services {
+            availability_zone_id: config.availability_zone_id.clone(),
             backend: Arc::clone(&backend),
             clock: clock.clone(),
             logs: Arc::new(logs.clone()),
@@ -214,6 +215,7 @@ fn invoke_settings(config: &Config) -> Settings {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     Settings {
         concurrent_executions: config.account_quotas.concurrent_executions,
+        aws_pace: config.quotas == QuotaMode::Aws,
         concurrent_starts: cores * 2,
         freeze_after: FREEZE_AFTER,
         idle_timeout: config.idle_timeout,

@@ -197,6 +197,12 @@ impl Extensions {
         }
     }
 
+    /// Who has this identifier.
+    pub(crate) fn name(&self, id: Uuid) -> Result<String, Refused> {
+        let named = self.all.iter().find(|extension| extension.id == id && extension.stage != Stage::Started);
+        named.map(|extension| extension.name.clone()).ok_or(Refused::Unknown(id))
+    }
+
     /// Those that wait and have registered for the event: they have it now.
     pub(crate) fn hand_out(&mut self, event: EventKind) -> Vec<Uuid> {
         let takes =
@@ -248,8 +254,11 @@ mod tests {
     fn the_life_of_an_external_extension() {
         let mut extensions = Extensions::started(["agent".to_owned()]);
         assert!(!extensions.are_registered() && !extensions.are_ready());
-        let id = extensions.register("agent", &[EventKind::Invoke]).unwrap();
+        let id = extensions.all[0].id;
+        assert_eq!(extensions.name(id), Err(Refused::Unknown(id)), "nobody has told it its identifier");
+        assert_eq!(extensions.register("agent", &[EventKind::Invoke]), Ok(id));
         assert!(extensions.are_registered() && !extensions.are_ready());
+        assert_eq!(extensions.name(id).as_deref(), Ok("agent"));
         let shown = extensions.next(id).unwrap().unwrap();
         assert_eq!(
             (shown.name.as_str(), shown.state.as_str(), &*shown.events),

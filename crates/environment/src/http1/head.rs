@@ -3,6 +3,8 @@
 use rushlight_model::request_id::RequestId;
 use uuid::Uuid;
 
+use crate::telemetry::subscription::Api;
+
 /// More headers than this are refused.
 const MOST_HEADERS: usize = 64;
 /// Longest value kept of a header.
@@ -42,6 +44,10 @@ pub(crate) enum Endpoint {
     ExtensionInitError,
     /// `POST /2020-01-01/extension/exit/error`.
     ExtensionExitError,
+    /// `PUT /2022-07-01/telemetry`, `PUT /2020-08-15/logs`.
+    Subscribe(Api),
+    /// `GET /2026-01-15/metadata/execution-environment`.
+    Metadata,
     /// The path exists, but not with this method.
     WrongMethod,
     /// No such path.
@@ -57,6 +63,8 @@ pub(crate) struct Head {
     pub(crate) expects_continue: bool,
     /// The connection ends with the answer.
     pub(crate) closes: bool,
+    /// `Authorization`, of a request for metadata.
+    pub(crate) authorization: Option<String>,
     /// `Content-Type`, of an answer.
     pub(crate) content_type: Option<String>,
     /// `Lambda-Runtime-Function-Error-Type`.
@@ -108,6 +116,7 @@ impl Head {
             length: Length::Sized(0),
             expects_continue: false,
             closes: version == 0,
+            authorization: None,
             content_type: None,
             error_type: None,
             response_mode: None,
@@ -146,6 +155,8 @@ impl Head {
             self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
         } else if is("content-type") && matches!(self.endpoint, Endpoint::Response(_)) {
             self.content_type = Some(text(value));
+        } else if is("authorization") && self.endpoint == Endpoint::Metadata {
+            self.authorization = Some(text(value));
         } else if is("lambda-runtime-function-error-type") {
             self.error_type = Some(text(value));
         } else if is("lambda-runtime-function-response-mode") {
@@ -208,6 +219,17 @@ fn endpoint(method: &str, target: &str) -> Endpoint {
         };
         return if method == wanted { endpoint } else { Endpoint::WrongMethod };
     }
+    let subscribe = match path {
+        "/2022-07-01/telemetry" | "/2022-07-01/telemetry/" => Some(Api::Telemetry),
+        "/2020-08-15/logs" | "/2020-08-15/logs/" => Some(Api::Logs),
+        _ => None,
+    };
+    if let Some(api) = subscribe {
+        return if method == "PUT" { Endpoint::Subscribe(api) } else { Endpoint::WrongMethod };
+    }
+    if path == "/2026-01-15/metadata/execution-environment" {
+        return if method == "GET" { Endpoint::Metadata } else { Endpoint::WrongMethod };
+    }
     let Some(path) = path.strip_prefix("/2018-06-01/") else {
         return Endpoint::Unknown;
     };
@@ -265,6 +287,11 @@ mod tests {
         assert_eq!(endpoint("GET /2020-01-01/extension/event/next"), Endpoint::ExtensionNext);
         assert_eq!(endpoint("POST /2020-01-01/extension/init/error"), Endpoint::ExtensionInitError);
         assert_eq!(endpoint("GET /2020-01-01/extension/exit/error"), Endpoint::WrongMethod);
+        assert_eq!(endpoint("PUT /2022-07-01/telemetry"), Endpoint::Subscribe(Api::Telemetry));
+        assert_eq!(endpoint("PUT /2020-08-15/logs/"), Endpoint::Subscribe(Api::Logs));
+        assert_eq!(endpoint("POST /2022-07-01/telemetry"), Endpoint::WrongMethod);
+        assert_eq!(endpoint("GET /2026-01-15/metadata/execution-environment"), Endpoint::Metadata);
+        assert_eq!(endpoint("PUT /2026-01-15/metadata/execution-environment"), Endpoint::WrongMethod);
         for unknown in [
             "GET /",
             "GET /2018-06-01",

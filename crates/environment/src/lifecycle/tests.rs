@@ -34,7 +34,7 @@ impl Play {
     /// Initialised in 100 ms, idle, the runtime waits.
     fn idle() -> Self {
         let mut play = Self::new();
-        assert_eq!(play.after(100).ok(Input::Next), [Effect::TellIdle]);
+        assert_eq!(play.after(100).ok(Input::Next), [initialized(100), Effect::TellIdle]);
         play
     }
 
@@ -57,6 +57,11 @@ fn init_report(phase: InitPhase, milliseconds: u64, status: Status) -> Effect {
     Effect::LogInitReport { phase, duration: Duration::from_millis(milliseconds), status }
 }
 
+/// The report of an initialisation that has succeeded.
+fn initialized(milliseconds: u64) -> Effect {
+    init_report(InitPhase::Init, milliseconds, Status::Success)
+}
+
 fn id() -> RequestId {
     RequestId::random()
 }
@@ -66,7 +71,7 @@ fn an_invocation_from_start_to_idle() {
     let id = id();
     let mut play = Play::new();
     assert_eq!(play.ok(Input::Invoke(id)), []);
-    assert_eq!(play.after(100).ok(Input::Next), [Effect::LogStart, Effect::HandOver]);
+    assert_eq!(play.after(100).ok(Input::Next), [initialized(100), Effect::LogStart, Effect::HandOver]);
     assert!(play.machine.initialized());
     assert_eq!(play.after(5).ok(Input::AnswerBegins(id, Answer::Response)), []);
     assert_eq!(play.ok(Input::Answer(id, Answer::Response)), [Effect::Deliver(Delivery::Answer)]);
@@ -152,7 +157,8 @@ fn slow_init_runs_again_under_the_timeout_of_the_function() {
         [init_report(InitPhase::Init, 10_000, Status::Timeout), Effect::Kill(Reason::Timeout)]
     );
     assert_eq!(play.ok(Input::Killed), [Effect::Spawn]);
-    assert_eq!(play.after(1_000).ok(Input::Next), [Effect::LogStart, Effect::HandOver]);
+    let again = init_report(InitPhase::Invoke, 1_000, Status::Success);
+    assert_eq!(play.after(1_000).ok(Input::Next), [again, Effect::LogStart, Effect::HandOver]);
     // The time of the initialisation counts.
     assert_eq!(play.after(1_999).step(Input::Tick), Err(NotAllowed::Meaningless));
     assert_eq!(
@@ -180,13 +186,10 @@ fn timeout_within_a_repeated_init() {
 }
 
 #[test]
-fn provisioned_init_has_a_longer_limit_and_always_a_report() {
+fn provisioned_init_has_a_longer_limit() {
     let mut play = Play::with(true);
     assert_eq!(play.after(129_999).step(Input::Tick), Err(NotAllowed::Meaningless));
-    assert_eq!(
-        play.ok(Input::Next),
-        [init_report(InitPhase::Init, 129_999, Status::Success), Effect::TellIdle]
-    );
+    assert_eq!(play.ok(Input::Next), [initialized(129_999), Effect::TellIdle]);
     let long = Machine::new(Moment::default(), Duration::from_secs(900), true);
     assert_eq!(long.deadline(), Some(Moment::default() + Duration::from_secs(900)));
 }
@@ -432,13 +435,13 @@ fn an_initialisation_waits_for_the_extensions() {
     let mut play = Play::new();
     play.machine.extensions_are_busy();
     assert_eq!(play.after(50).ok(Input::Next), []);
-    assert_eq!(play.after(50).ok(Input::ExtensionsReady), [Effect::TellIdle]);
+    assert_eq!(play.after(50).ok(Input::ExtensionsReady), [initialized(100), Effect::TellIdle]);
     assert_eq!(play.ok(Input::Invoke(id())), [Effect::LogStart, Effect::HandOver]);
     // The other way round nothing waits.
     let mut play = Play::new();
     play.machine.extensions_are_busy();
     assert_eq!(play.after(50).ok(Input::ExtensionsReady), []);
-    assert_eq!(play.after(50).ok(Input::Next), [Effect::TellIdle]);
+    assert_eq!(play.after(50).ok(Input::Next), [initialized(100), Effect::TellIdle]);
     // Nor does a connection that is gone count as waiting.
     let mut play = Play::new();
     play.machine.extensions_are_busy();
@@ -455,7 +458,7 @@ fn an_invocation_is_over_when_the_extensions_are_done() {
     let mut play = Play::invoking(id);
     play.machine.extensions_are_busy();
     assert_eq!(play.after(10).ok(Input::Answer(id, Answer::Response)), [Effect::Deliver(Delivery::Answer)]);
-    assert_eq!(play.after(10).ok(Input::Next), []);
+    assert_eq!(play.after(10).ok(Input::Next), [Effect::RuntimeDone(Status::Success)]);
     assert_eq!(play.step(Input::Answer(id, Answer::Response)), Err(NotAllowed::InvalidRequestId));
     assert_eq!(play.after(30).ok(Input::ExtensionsReady), [summary(Status::Success, 50, Some(100))]);
     assert_eq!(play.ok(Input::Finished), [Effect::TellIdle]);
@@ -473,7 +476,7 @@ fn the_timeout_is_that_of_the_extensions_too() {
     let mut play = Play::invoking(id);
     play.machine.extensions_are_busy();
     assert_eq!(play.ok(Input::Answer(id, Answer::Response)), [Effect::Deliver(Delivery::Answer)]);
-    assert_eq!(play.ok(Input::Next), []);
+    assert_eq!(play.ok(Input::Next), [Effect::RuntimeDone(Status::Success)]);
     // The caller has been served, so that only the processes end.
     assert_eq!(play.after(3_000).ok(Input::Tick), [Effect::Kill(Reason::Timeout)]);
     assert_eq!(play.ok(Input::Killed), [summary(Status::Timeout, 3_000, Some(100))]);
@@ -481,5 +484,6 @@ fn the_timeout_is_that_of_the_extensions_too() {
     // The next one begins with an initialisation, of what is then there.
     assert_eq!(play.ok(Input::Invoke(id)), [Effect::Spawn]);
     play.machine.has_no_extensions();
-    assert_eq!(play.after(5).ok(Input::Next), [Effect::LogStart, Effect::HandOver]);
+    let again = init_report(InitPhase::Invoke, 5, Status::Success);
+    assert_eq!(play.after(5).ok(Input::Next), [again, Effect::LogStart, Effect::HandOver]);
 }

@@ -138,6 +138,7 @@ async fn stream(
                 let _ = pieces.send(piece).await;
             }
             Ok(Piece::End(trailers)) => {
+                environment.produced(STREAMED_RESPONSE_BYTES - left);
                 let whole = WholeBody { bytes: Bytes::new(), trailers };
                 return Ok(accept(environment.answer(id, Answer::Response, outcome(whole), None)));
             }

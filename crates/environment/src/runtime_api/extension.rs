@@ -136,7 +136,7 @@ fn registration(body: &[u8]) -> Result<Vec<EventKind>, Reply> {
     registration.events.iter().map(event).collect()
 }
 
-fn identifier(headers: &ExtensionHeaders) -> Result<Uuid, Reply> {
+pub(super) fn identifier(headers: &ExtensionHeaders) -> Result<Uuid, Reply> {
     match headers.id {
         Some(Some(id)) => Ok(id),
         Some(None) => {
@@ -151,7 +151,7 @@ fn identifier(headers: &ExtensionHeaders) -> Result<Uuid, Reply> {
 }
 
 /// A refusal in AWS' words.
-fn refusal(refused: Refused) -> Reply {
+pub(super) fn refusal(refused: Refused) -> Reply {
     match refused {
         Refused::State { from, to, extension } => {
             let message = format!(

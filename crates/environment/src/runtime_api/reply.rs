@@ -48,6 +48,16 @@ impl Reply {
         Self::error("403 Forbidden", error_type, message)
     }
 
+    /// The answer to a subscription.
+    pub(crate) fn subscribed() -> Self {
+        Self::new("200 OK", "application/json", "\"OK\"")
+    }
+
+    /// A subscription that is not as it should be.
+    pub(crate) fn invalid(message: &str) -> Self {
+        Self::error("400 Bad Request", "ValidationError", message)
+    }
+
     /// The answer to a registration.
     pub(crate) fn registered(
         id: Uuid,
@@ -82,6 +92,21 @@ impl Reply {
     /// 404.
     pub(crate) fn not_found() -> Self {
         Self::new("404 Not Found", "text/plain; charset=utf-8", "404 page not found\n")
+    }
+
+    /// Metadata, which never changes.
+    pub(crate) fn metadata(body: &str) -> Self {
+        let length = body.len();
+        let text = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: private, max-age=43200, immutable\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        Self { bytes: Cow::Owned(text.into_bytes()), body_was_read: false }
+    }
+
+    /// 401.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new("401 Unauthorized", "text/plain; charset=utf-8", "")
     }
 
     /// 405.

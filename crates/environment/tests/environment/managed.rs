@@ -217,7 +217,7 @@ async fn too_much_memory_is_a_kill() {
             if isolation == Isolation::Sandbox {
                 let (outcome, finished) = subject.invoke("{}").await;
                 let (error_type, message) = crate::support::error(&outcome);
-                assert_eq!(error_type, "Runtime.ExitError");
+                assert_eq!(error_type, "Runtime.OutOfMemory");
                 assert!(message.ends_with("Error: Runtime exited with error: signal: killed"), "{message}");
                 assert_eq!(finished.report.max_memory_used_mb, 256);
             }

@@ -203,6 +203,7 @@ pub async fn start(function: Function, backend: Arc<dyn Backend>, directory: tem
     let log = Arc::new(Log::default());
     let tracker = TaskTracker::new();
     let services = Services {
+        availability_zone_id: None,
         backend: backend.clone(),
         clock: Clock::real(),
         logs: log.clone(),
@@ -221,6 +222,7 @@ pub async fn start(function: Function, backend: Arc<dyn Backend>, directory: tem
         credentials: None,
         additional_environment: Arc::default(),
         initialization: function.initialization,
+        tenant_id: None,
         egress: Egress::None,
         configuration: Arc::new(configuration(function)),
     };

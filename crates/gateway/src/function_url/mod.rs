@@ -180,7 +180,9 @@ impl Gateway {
 /// The answer to a request whose invocation has not begun.
 fn not_begun(request_id: RequestId, error: InvokeError) -> Result<HttpResponse, Error> {
     match error {
-        error @ (InvokeError::Throttled(_) | InvokeError::NotActive { .. }) => Err(invoke_error(error)),
+        error @ (InvokeError::Throttled(_) | InvokeError::NotActive { .. } | InvokeError::Recursive) => {
+            Err(invoke_error(error))
+        }
         InvokeError::ShuttingDown => Err(Error::service_unavailable()),
         // The alias or the function has just gone.
         InvokeError::NotFound { .. } | InvokeError::Reference(_) => Err(Error::access_denied(None)),

@@ -1,12 +1,13 @@
 //! The server's side of one sandbox.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::Pid;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +45,7 @@ struct Pending {
     starts: HashMap<u64, oneshot::Sender<Started>>,
     exits: HashMap<u64, Running>,
     requests: HashMap<u64, oneshot::Sender<()>>,
+    sockets: HashMap<u64, oneshot::Sender<Result<OwnedFd, Error>>>,
 }
 
 #[derive(Debug)]
@@ -151,6 +153,12 @@ impl Shared {
                     let _ = done.send(());
                 }
             }
+            FromSandbox::Socket { request, refusal } => {
+                if let Some(made) = pending.sockets.remove(&request) {
+                    let refused = refusal.map_or(Error::Destroyed, |refusal| StepError::from(refusal).into());
+                    let _ = made.send(descriptors.into_iter().next().ok_or(refused));
+                }
+            }
             FromSandbox::Measures(_) | FromSandbox::Ready | FromSandbox::Failed(_) => {
                 tracing::warn!(sandbox = self.id, "sandbox.unexpected_message");
             }
@@ -222,6 +230,27 @@ impl Shared {
         done.await.map_err(|_| Error::Destroyed)
     }
 
+    /// Connects a socket that init has made: it is one of the sandbox's network namespace, and so is the address.
+    async fn connect(&self, port: u16) -> Result<TcpStream, Error> {
+        self.alive()?;
+        let (sender, made) = oneshot::channel();
+        let request = self.number();
+        lock(&self.pending).sockets.insert(request, sender);
+        if self.channel.send(&ToInit::Socket { request }, &[]).await.is_err() {
+            lock(&self.pending).sockets.remove(&request);
+            return Err(Error::Destroyed);
+        }
+        let socket = made.await.map_err(|_| Error::Destroyed)??;
+        let socket = TcpSocket::from_std_stream(socket.into());
+        let connected = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await;
+        let connected = connected.and_then(|stream| match stream.local_addr()? == stream.peer_addr()? {
+            // Nobody listens there, but the kernel gave this socket that very port, and so it has met itself.
+            true => Err(std::io::ErrorKind::ConnectionRefused.into()),
+            false => Ok(stream),
+        });
+        connected.map_err(|source| Error::setup(format!("connect to port {port} in the sandbox"), source))
+    }
+
     /// Stops or continues all processes: by the kernel at once, or, without control groups, by init's signals.
     async fn freeze(&self, frozen: bool) -> Result<(), Error> {
         self.alive()?;
@@ -290,6 +319,10 @@ impl Sandbox for SandboxHandle {
             self.0.alive()?;
             self.0.ask(|request| ToInit::Signal { request, process, signal }).await
         })
+    }
+
+    fn connect(&self, port: u16) -> BoxFuture<'_, Result<TcpStream, Error>> {
+        Box::pin(self.0.connect(port))
     }
 
     fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>> {

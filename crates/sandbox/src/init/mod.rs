@@ -20,6 +20,7 @@ use self::watchdog::Watchdog;
 use crate::Limits;
 use crate::child_signals::ChildSignals;
 use crate::jailer::protocol::{self, FromSandbox, Refusal, ToInit};
+use crate::linux::network;
 use crate::linux::root::Placed;
 use crate::linux::seccomp::Filter;
 use crate::step::{During, Step};
@@ -164,6 +165,13 @@ impl Init {
             ToInit::Stop { request, stopped } => {
                 self.reach.stop(stopped);
                 self.tell(&FromSandbox::Done { request }, &[])?;
+            }
+            ToInit::Socket { request } => {
+                let (refusal, socket) = match network::socket().during("make a socket") {
+                    Ok(socket) => (None, Some(socket)),
+                    Err(error) => (Some(Refusal::from(error)), None),
+                };
+                self.tell(&FromSandbox::Socket { request, refusal }, socket.as_slice())?;
             }
         }
         Ok(true)

@@ -100,6 +100,8 @@ pub(crate) enum FromSandbox {
     Exited { process: u64, code: Option<i32>, signal: Option<i32> },
     /// From init: what was asked of all processes is done.
     Done { request: u64 },
+    /// From init: the socket that was asked for comes along, unless it was refused.
+    Socket { request: u64, refusal: Option<Refusal> },
 }
 
 /// What the server tells init.
@@ -113,6 +115,8 @@ pub(crate) enum ToInit {
     KillAll { request: u64 },
     /// Stop all processes but init, or let them continue: where the kernel offers no better way.
     Stop { request: u64, stopped: bool },
+    /// Make a TCP socket in the sandbox's network namespace, for the server to connect.
+    Socket { request: u64 },
 }
 
 /// A file through which the kernel measures or controls a sandbox.

@@ -55,6 +55,13 @@ pub(crate) fn listen(port: u16) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// A socket of the namespace that the calling process is in. It stays one of that namespace, whoever receives it and
+/// connects it.
+pub(crate) fn socket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?)
+}
+
 fn raise_loopback() -> io::Result<()> {
     let socket =
         rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;

@@ -127,6 +127,10 @@ impl Sandbox for ProcessSandbox {
         self.handle.signal(process, signal)
     }
 
+    fn connect(&self, port: u16) -> BoxFuture<'_, Result<tokio::net::TcpStream, Error>> {
+        self.handle.connect(port)
+    }
+
     fn kill_all(&self) -> BoxFuture<'_, Result<(), Error>> {
         self.handle.kill_all()
     }

@@ -10,6 +10,7 @@
 
 mod attacks;
 mod basics;
+mod connecting;
 mod daemons;
 mod egress;
 mod rate;
@@ -48,6 +49,7 @@ macro_rules! every_backend {
                 basics::signals_reach_one_process_and_its_group,
                 basics::freezes_and_thaws,
                 basics::listeners_are_reached_from_inside,
+                connecting::what_listens_inside_is_reached,
                 basics::shows_mounts_and_layers,
                 basics::measures_memory,
                 basics::destroy_ends_everything,
@@ -75,6 +77,7 @@ macro_rules! attacks {
             [
                 attacks::code_files_and_environment_of_others_are_out_of_sight,
                 attacks::no_socket_outside_is_reached,
+                connecting::nobody_outside_is_reached,
                 attacks::privileged_calls_are_refused,
                 attacks::what_is_read_only_stays_so,
                 attacks::set_uid_programs_confer_nothing,

@@ -25,17 +25,22 @@ pub struct Arguments {
     #[arg(default_value = "{}")]
     payload: String,
 
+    /// The tenant, for functions with tenant isolation.
+    #[arg(long, value_name = "ID")]
+    tenant_id: Option<String>,
+
     #[command(flatten)]
     client: ClientFlags,
 }
 
 /// Runs the verb. The exit status is 1 if the function failed.
 pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<ExitCode> {
-    let Arguments { name, payload, client: flags } = arguments;
+    let Arguments { name, payload, tenant_id, client: flags } = arguments;
     let payload = read_payload(payload)?;
     let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
     let path = format!("/2015-03-31/functions/{name}/invocations");
-    let headers = [("content-type", "application/json"), ("x-amz-log-type", "Tail")];
+    let mut headers = vec![("content-type", "application/json"), ("x-amz-log-type", "Tail")];
+    headers.extend(tenant_id.as_deref().map(|tenant_id| ("x-amz-tenant-id", tenant_id)));
     let answer = Client::new(&flags)?.send("lambda", Method::POST, &path, &headers, payload).await?;
     if !answer.status.is_success() {
         answer.json()?;

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{AuthMode, Config, Flags, IsolationMode, LogConfig, LogFormat, QuotaMode};
+use crate::config::{AuthMode, Config, Flags, IsolationMode, LogConfig, LogFormat};
 use crate::output::{Output, Style};
 use crate::wire::Server;
 
@@ -59,11 +59,6 @@ async fn serve(config: Config, data: DataDirectory, output: &Output) -> anyhow::
 fn warn_of_choices(config: &Config, output: &Output) {
     if config.isolation == IsolationMode::None {
         let text = "WARNING: --isolation none: functions run as plain processes of this user and can do all that it can.";
-        output.aside(output.styled(Style::Warning, text));
-    }
-    if config.quotas == QuotaMode::Aws {
-        let text =
-            "--quotas aws: AWS' scaling rate and request rate are not imposed yet; all other quotas are.";
         output.aside(output.styled(Style::Warning, text));
     }
     if config.auth == AuthMode::Permissive {
