@@ -38,6 +38,11 @@ impl<'a> Query<'a> {
         self.pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
 
+    /// Every pair, in order, as they were decoded.
+    pub fn into_pairs(self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+        self.pairs.into_iter()
+    }
+
     /// The first value of a key as the decoder takes it.
     pub(crate) fn text(&self, key: &str) -> Json<'_> {
         self.get(key).map_or(Json::Null, |text| Json::Text(Cow::Borrowed(text)))

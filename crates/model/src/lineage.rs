@@ -71,7 +71,10 @@ fn entries(lineage: &str) -> impl Iterator<Item = (u32, u32)> {
 fn entry(text: &str) -> Option<(u32, u32)> {
     let (mark, count) = text.split_once(':')?;
     let is_mark = mark.len() == 8 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_mark.then(|| Some((u32::from_str_radix(mark, 16).ok()?, count.parse().ok()?)))?
+    if !is_mark {
+        return None;
+    }
+    Some((u32::from_str_radix(mark, 16).ok()?, count.parse().ok()?))
 }
 
 /// What stands for a function: 32 bits of FNV-1a. Two of one chain that meet only end it too early.

@@ -3,6 +3,7 @@
 //! Documentation followed: "Lambda execution environment metadata" in the AWS Lambda developer guide.
 
 use rushlight_model::zone;
+use subtle::ConstantTimeEq;
 
 use super::reply::Reply;
 use crate::Environment;
@@ -11,7 +12,8 @@ use crate::http1::head::Head;
 /// `GET /2026-01-15/metadata/execution-environment`.
 pub(super) fn metadata(environment: &Environment, head: &Head) -> Reply {
     let token = head.authorization.as_deref().and_then(|value| value.strip_prefix("Bearer "));
-    if !token.is_some_and(|token| is_same(token, &environment.addresses.metadata_token)) {
+    let expected = environment.addresses.metadata_token.as_bytes();
+    if !token.is_some_and(|token| token.as_bytes().ct_eq(expected).into()) {
         return Reply::unauthorized();
     }
     let zone = match &environment.services.availability_zone_id {
@@ -19,10 +21,4 @@ pub(super) fn metadata(environment: &Environment, head: &Head) -> Reply {
         None => zone::first(&environment.config.function.scope.region),
     };
     Reply::metadata(&serde_json::json!({ "AvailabilityZoneID": zone }).to_string())
-}
-
-/// In a time that does not tell where they differ.
-fn is_same(given: &str, token: &str) -> bool {
-    let pairs = given.bytes().zip(token.bytes());
-    given.len() == token.len() && pairs.fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }

@@ -14,6 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use percent_encoding::percent_decode_str;
+use rushlight_api::Query;
 use rushlight_auth::Principal;
 use rushlight_model::clock::Timestamp;
 use rushlight_model::function_url::UrlHost;
@@ -22,7 +24,6 @@ use rushlight_model::request_id::RequestId;
 use serde::Serialize;
 
 use super::headers::{is_hop_by_hop, is_named_by_connection};
-use super::percent::{decode_path, decode_query};
 use crate::invoke::TRACE_ID;
 
 /// What URLs have in place of a route and a stage.
@@ -182,7 +183,7 @@ fn context<'a>(request: &UrlRequest<'a>) -> RequestContext<'a> {
         domain_prefix: request.id,
         http: Http {
             method: parts.method.as_str(),
-            path: decode_path(parts.uri.path()),
+            path: percent_decode_str(parts.uri.path()).decode_utf8_lossy(),
             protocol: format!("{:?}", parts.version),
             source_ip: source_ip(request),
             user_agent: parts.headers.get(header::USER_AGENT).map(text),
@@ -250,11 +251,9 @@ fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Cow<'a, str> {
 /// Names and values decoded, several values of a name in one.
 fn parameters(query: &str) -> BTreeMap<Cow<'_, str>, Cow<'_, str>> {
     let mut parameters: BTreeMap<Cow<'_, str>, Cow<'_, str>> = BTreeMap::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = decode_query(value);
+    for (name, value) in Query::parse(Some(query)).into_pairs() {
         parameters
-            .entry(decode_query(name))
+            .entry(name)
             .and_modify(|all| {
                 let all = all.to_mut();
                 all.push(',');

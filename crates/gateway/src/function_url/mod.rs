@@ -16,7 +16,6 @@ mod answer;
 mod cors;
 mod event;
 mod headers;
-mod percent;
 mod stream;
 
 use bytes::Bytes;

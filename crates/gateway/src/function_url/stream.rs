@@ -13,7 +13,7 @@ use rushlight_model::arn::FunctionReference;
 use rushlight_model::invocation::Invocation;
 use rushlight_model::request_id::RequestId;
 
-use super::answer::{self, HEADER_BYTES, Malformed};
+use super::answer::{self, HEADER_BYTES};
 use super::headers::JSON;
 use super::{bad_gateway, not_begun};
 use crate::Gateway;
@@ -105,7 +105,6 @@ async fn from_prelude(request_id: RequestId, pieces: &mut Pieces) -> Option<Resp
             Some(response)
         }
         Err(malformed) => {
-            let malformed: Malformed = malformed;
             tracing::debug!(%request_id, %malformed, "function_url.result_refused");
             None
         }
