@@ -37,10 +37,8 @@ mod tests;
 /// How many rows are read at a time at start.
 const PAGE: usize = 500;
 
-/// How often rows are counted anew before a request is refused for want of room, when others write at the time.
-const RECOUNTS: u32 = 100;
-/// How long it takes at most, usually, from a row being written to its promise being given back.
-const RECOUNT_AFTER: Duration = Duration::from_millis(1);
+/// How long a request waits for others to give back what they were promised before it is refused for want of room.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sums of one account in one region.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,6 +94,8 @@ pub(crate) struct Ledger {
     /// Held while dirty rows are read: whoever finds none dirty knows that all are counted.
     counting: tokio::sync::Mutex<()>,
     removed: Notify,
+    /// A promise was given back, or is once the rows are counted.
+    returned: Notify,
 }
 
 impl Ledger {
@@ -110,6 +110,7 @@ impl Ledger {
             state: Mutex::default(),
             counting: tokio::sync::Mutex::default(),
             removed: Notify::new(),
+            returned: Notify::new(),
         });
         let observer: Arc<dyn Observer> = ledger.clone();
         for table in [function::HEADS, layer::VERSIONS] {
@@ -168,23 +169,32 @@ impl Ledger {
 
     /// Promises a request so many bytes more of the account's code storage.
     pub(crate) async fn reserve(self: &Arc<Self>, scope: &Scope, bytes: u64) -> Result<Reservation> {
-        for attempt in 1.. {
+        let reserved = tokio::time::timeout(PATIENCE, self.promise(scope, bytes)).await;
+        reserved.unwrap_or(Err(Error::CodeStorageExceeded))?;
+        Ok(Reservation { ledger: self.clone(), scope: scope.clone(), bytes })
+    }
+
+    /// Waits while there is room but for what was promised: a row that was written and its promise are both counted
+    /// for a moment. Cancel-safe.
+    async fn promise(&self, scope: &Scope, bytes: u64) -> Result<()> {
+        loop {
+            let returned = self.returned.notified();
+            tokio::pin!(returned);
+            returned.as_mut().enable();
             self.refresh().await?;
             {
                 let mut state = self.state.lock();
                 let usage = state.usage.get(scope).copied().unwrap_or_default();
                 if bytes == 0 || usage.code_bytes + usage.promised_bytes + bytes <= self.code_storage_bytes {
                     state.change_usage(scope, |usage| usage.promised_bytes += bytes);
-                    break;
+                    return Ok(());
                 }
-                // What was promised and written may be counted twice for a moment: not a reason to refuse.
-                if usage.code_bytes + bytes > self.code_storage_bytes || attempt == RECOUNTS {
+                if usage.code_bytes + bytes > self.code_storage_bytes {
                     return Err(Error::CodeStorageExceeded);
                 }
             }
-            tokio::time::sleep(RECOUNT_AFTER).await;
+            returned.await;
         }
-        Ok(Reservation { ledger: self.clone(), scope: scope.clone(), bytes })
     }
 
     /// Keeps an archive from being removed although no row names it yet. Waits while it is being removed.
@@ -343,6 +353,8 @@ impl Drop for Reservation {
         let mut state = self.ledger.state.lock();
         state.returning.push((self.scope.clone(), self.bytes));
         state.give_back();
+        drop(state);
+        self.ledger.returned.notify_waiters();
     }
 }
 

@@ -26,6 +26,7 @@ mod user;
 use std::fmt;
 use std::sync::Arc;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rushlight_api::iam::errors;
 use rushlight_api::iam::service::IamService;
 use rushlight_api::iam::types::*;
@@ -171,16 +172,10 @@ operations! {
     }
 }
 
+/// What is left as it is in documents in answers.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Percent-encoded as IAM does with documents in answers: all but unreserved characters.
 fn percent_encoded(document: &str) -> String {
-    let mut encoded = String::with_capacity(document.len() * 2);
-    for byte in document.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
+    utf8_percent_encode(document, UNRESERVED).to_string()
 }
