@@ -177,8 +177,7 @@ impl Event<'_> {
             return None;
         }
         let (level, kind, record) = self.record();
-        let time = time.to_iso_millis();
-        Some((level, format!(r#"{{"time":"{time}","type":"platform.{kind}","record":{record}}}"#)))
+        Some((level, envelope(time, kind, &record)))
     }
 
     /// The level, what follows `platform.` in the type, and the record.
@@ -375,6 +374,12 @@ impl std::fmt::Display for Milliseconds {
         let hundredths = (self.0.as_nanos() + 5_000) / 10_000;
         write!(formatter, "{}.{:02}", hundredths / 100, hundredths % 100)
     }
+}
+
+/// An event of the platform, as JSON logs and telemetry have it; `kind` follows `platform.` in its type.
+pub(crate) fn envelope(time: Timestamp, kind: &str, record: &serde_json::Value) -> String {
+    let time = time.to_iso_millis();
+    format!(r#"{{"time":"{time}","type":"platform.{kind}","record":{record}}}"#)
 }
 
 #[cfg(test)]

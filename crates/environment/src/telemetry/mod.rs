@@ -109,9 +109,7 @@ impl Telemetry {
 
     /// An event of the platform has happened; `kind` follows `platform.` in its type.
     pub(crate) fn platform(&self, now: Timestamp, kind: &'static str, record: &serde_json::Value) {
-        let time = now.to_iso_millis();
-        let event = format!(r#"{{"time":"{time}","type":"platform.{kind}","record":{record}}}"#);
-        self.push(Record::Platform { kind, event: event.into() });
+        self.push(Record::platform(now, kind, record));
     }
 
     /// A process has written a line.

@@ -185,9 +185,7 @@ fn logs_dropped(now: Timestamp, lost: Lost) -> Record {
         "droppedRecords": lost.records,
         "droppedBytes": lost.bytes,
     });
-    let time = now.to_iso_millis();
-    let event = format!(r#"{{"time":"{time}","type":"platform.logsDropped","record":{record}}}"#);
-    Record::Platform { kind: "logsDropped", event: event.into() }
+    Record::platform(now, "logsDropped", &record)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use rushlight_model::clock::Timestamp;
 
 use super::subscription::{Api, Schema, Subscription, Type};
+use crate::report;
 
 /// Who wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,10 @@ pub(super) enum Record {
 const ENVELOPE: usize = 80;
 
 impl Record {
+    pub(super) fn platform(now: Timestamp, kind: &'static str, record: &serde_json::Value) -> Self {
+        Self::Platform { kind, event: report::envelope(now, kind, record).into() }
+    }
+
     pub(super) fn line(source: Source, time: Timestamp, text: Bytes, is_json: bool) -> Self {
         let size = ENVELOPE + length_in_json(&text);
         Self::Line { source, time, text, is_json, size }

@@ -34,7 +34,7 @@ use rushlight_model::{quota, trace};
 
 use self::event::{EventTooLarge, UrlRequest};
 use crate::chain::{self, Received};
-use crate::invoke::{echo_trace, invoke_error, trace_header};
+use crate::invoke::{echo_trace, invocation, invoke_error, trace_header};
 use crate::respond::{HttpResponse, Protocol, ResponseBody};
 use crate::{Gateway, body};
 
@@ -107,15 +107,8 @@ impl Gateway {
         });
         drop(body);
         let reference = reference(target);
-        let invocation = Invocation {
-            request_id,
-            invoked_function_arn: reference.arn(),
-            payload: event.map_err(|EventTooLarge| too_large())?,
-            content_type: None,
-            client_context: None,
-            cognito_identity: None,
-            trace_header: Some(trace.clone()),
-        };
+        let payload = event.map_err(|EventTooLarge| too_large())?;
+        let invocation = invocation(&reference, request_id, payload, trace.clone());
         let mut response = match url.invoke_mode() {
             InvokeMode::Buffered => self.buffered(&reference, invocation).await?,
             InvokeMode::ResponseStream => self.streamed(&reference, invocation).await?,
