@@ -2,17 +2,11 @@
 
 import json
 
+from policies import LAMBDA, document, trusting
 from server import refused
 
 OTHER = "111122223333"
-TRUST = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-})
-
-
-def policy(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+TRUST = trusting(LAMBDA)
 
 
 def statement(action, resource="*", effect="Allow", **condition):
@@ -30,7 +24,7 @@ class User:
         self.key = (key["AccessKeyId"], key["SecretAccessKey"])
 
     def may(self, *statements):
-        self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=policy(*statements))
+        self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=document(*statements))
 
     def client(self, service="lambda", **options):
         return self.server.client(service, credentials=self.key, **options)

@@ -11,7 +11,8 @@ import botocore.exceptions
 import pytest
 
 import packages
-from identities import OTHER, TRUST, User, denied, policy, statement
+from identities import OTHER, TRUST, User, denied, statement
+from policies import document
 from server import ACCOUNT, REGION, ROLE, arn, refused, unique, wait_until
 from test_operations import ACTIONS, BUILT, example, operations
 
@@ -122,11 +123,11 @@ def test_explicit_denials(user, iam, function):
     denied(client.invoke, user.denial("lambda:InvokeFunction", arn(function), reason), FunctionName=function)
     user.may(statement("lambda:*"))
     assert client.invoke(FunctionName=function)["StatusCode"] == 200
-    guard = iam.create_policy(PolicyName=unique("guard"), PolicyDocument=policy(deny))["Policy"]["Arn"]
+    guard = iam.create_policy(PolicyName=unique("guard"), PolicyDocument=document(deny))["Policy"]["Arn"]
     iam.attach_user_policy(UserName=user.name, PolicyArn=guard)
     denied(client.invoke, user.denial("lambda:InvokeFunction", arn(function), f"{reason}: {guard}"), FunctionName=function)
     # A version of a managed policy counts once it is the default.
-    version = iam.create_policy_version(PolicyArn=guard, PolicyDocument=policy(statement("s3:*")))["PolicyVersion"]["VersionId"]
+    version = iam.create_policy_version(PolicyArn=guard, PolicyDocument=document(statement("s3:*")))["PolicyVersion"]["VersionId"]
     denied(client.invoke, user.denial("lambda:InvokeFunction", arn(function), f"{reason}: {guard}"), FunctionName=function)
     iam.set_default_policy_version(PolicyArn=guard, VersionId=version)
     assert client.invoke(FunctionName=function)["StatusCode"] == 200
@@ -135,7 +136,7 @@ def test_explicit_denials(user, iam, function):
 def test_permissions_boundaries(user, iam, function):
     client = user.client()
     user.may(statement("*"))
-    boundary = iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=policy(statement("lambda:Get*")))["Policy"]["Arn"]
+    boundary = iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=document(statement("lambda:Get*")))["Policy"]["Arn"]
     iam.put_user_permissions_boundary(UserName=user.name, PermissionsBoundary=boundary)
     assert client.get_function(FunctionName=function)
     reason = "because no permissions boundary allows the lambda:InvokeFunction action"
@@ -257,7 +258,7 @@ def test_a_functions_policy_keeps_everybody_out_but_the_root_can_mend_it(guarded
     root = guarded.client()
     name = deployer(guarded)()
     everybody = {"Effect": "Deny", "Principal": "*", "Action": "lambda:*", "Resource": "*"}
-    root.put_resource_policy(ResourceArn=arn(name), Policy=policy(everybody))
+    root.put_resource_policy(ResourceArn=arn(name), Policy=document(everybody))
     reason = "with an explicit deny in a resource-based policy"
     message = f"User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: lambda:InvokeFunction on resource: {arn(name)} {reason}"
     denied(root.invoke, message, FunctionName=name)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 import packages
-from identities import OTHER, TRUST, credentials_of, denied, policy, statement
+from identities import OTHER, TRUST, credentials_of, denied, statement
+from policies import document
 from server import ACCOUNT, REGION, arn, refused, unique, wait_until
 
 
@@ -63,7 +64,7 @@ def test_what_a_function_may_is_what_its_role_may(guarded, iam, deployer):
     iam.detach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaRole")
     # A policy can be for one of the functions that have the role.
     from_caller = {"ArnEquals": {"lambda:SourceFunctionArn": arn(caller)}}
-    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(statement("lambda:InvokeFunction", **from_caller)))
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(statement("lambda:InvokeFunction", **from_caller)))
     assert client.invoke(FunctionName=function)["StatusCode"] == 200
     denied(
         guarded.client(credentials=inside[other]).invoke,
@@ -91,7 +92,7 @@ class Employed:
         self.name = deployer(server)(Role=self.role_arn)
 
     def may(self, *statements):
-        self.iam.put_role_policy(RoleName=self.role, PolicyName="p", PolicyDocument=policy(statement("none:None"), *statements))
+        self.iam.put_role_policy(RoleName=self.role, PolicyName="p", PolicyDocument=document(statement("none:None"), *statements))
 
     def lacks(self, message, call, **arguments):
         refused(call, "InvalidParameterValueException", message, **arguments)

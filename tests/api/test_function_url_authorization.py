@@ -11,7 +11,8 @@ import botocore.credentials
 import packages
 import pytest
 from function_urls import FORBIDDEN, JSON, Url, let_in, make_url
-from identities import OTHER, User, credentials_of, policy, statement
+from identities import OTHER, TRUST, User, credentials_of, statement
+from policies import document
 from server import ACCOUNT, REGION, arn, unique
 from test_function_url_requests import PACKAGE, unknown
 
@@ -211,13 +212,12 @@ def test_by_resource_policy_alone(url, user, owner, function):
 
 def test_a_function_calls_another_as_its_role(guarded, deploy, iam, url, function):
     role = unique("caller")
-    trust = policy(statement("sts:AssumeRole") | {"Principal": {"Service": "lambda.amazonaws.com"}})
-    made = iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust.replace('"Resource": "*", ', ""))["Role"]["Arn"]
+    made = iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     caller = deploy(packages.probe(), name=unique("caller"), Role=made)
     key = credentials_of(guarded.client(), caller)
     forbidden(signed(url, key))
-    document = policy(statement([f"lambda:{action}" for action in ACTIONS], arn(function)))
-    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=document)
+    text = document(statement([f"lambda:{action}" for action in ACTIONS], arn(function)))
+    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=text)
     event = signed(url, key).json()["event"]
     signer = event["requestContext"]["authorizer"]["iam"]
     assert signer["userArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{caller}"
