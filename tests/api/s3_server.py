@@ -74,9 +74,9 @@ def moto(*arguments):
         process.wait()
 
 
-def s3_client(url, **settings):
+def s3_client(url, service="s3", **settings):
     return boto3.client(
-        "s3",
+        service,
         endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id=KEY[0],

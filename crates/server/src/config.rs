@@ -87,6 +87,16 @@ pub struct Flags {
     #[serde(rename = "endpoint", deserialize_with = "pairs_from_table")]
     pub endpoints: Vec<Pair>,
 
+    /// Where log events go besides the built-in log store, e.g. `directory=/srv/logs`; repeatable.
+    #[arg(
+        long = "log-destination",
+        env = "RUSHLIGHT_LOG_DESTINATIONS",
+        value_name = "KIND=PLACE",
+        value_delimiter = ','
+    )]
+    #[serde(rename = "log-destination", deserialize_with = "pairs_from_table")]
+    pub log_destinations: Vec<Pair>,
+
     /// A variable set in every execution environment, `KEY=VALUE`; repeatable.
     #[arg(
         long = "function-env",
@@ -249,6 +259,8 @@ pub struct Config {
     pub stream_bandwidth: Option<NonZeroU64>,
     /// Service in lower case → URL.
     pub endpoints: BTreeMap<String, String>,
+    /// Kind → place.
+    pub log_destinations: BTreeMap<String, String>,
     /// See [`Flags::function_env`].
     pub function_env: BTreeMap<String, String>,
     /// Runtime identifier → interpreter.
@@ -323,6 +335,7 @@ impl Config {
                 .into_iter()
                 .map(|(service, url)| check_url(&service, &url).map(|()| (service.to_lowercase(), url)))
                 .collect::<anyhow::Result<_>>()?,
+            log_destinations: merged(file.log_destinations, flags.log_destinations),
             function_env: merged(file.function_env, flags.function_env),
             runtimes: merged(file.runtimes, flags.runtimes)
                 .into_iter()

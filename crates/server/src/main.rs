@@ -5,9 +5,12 @@
 mod client;
 mod command;
 mod config;
+mod delivery;
 mod forward;
 mod http_client;
 mod keys;
+mod log_destination;
+mod otlp;
 mod output;
 mod s3;
 mod wire;

@@ -32,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode, QuotaMode};
 use crate::forward;
 use crate::keys::{KeyRing, operator_key, root_key, session_key};
+use crate::log_destination::LogDestinations;
 use crate::s3::S3Objects;
 
 /// Heads of functions, and published versions, kept in memory.
@@ -68,6 +69,7 @@ pub struct Server {
     invoker: Invoker,
     backend: Arc<dyn Backend>,
     logs: LogStore,
+    log_destinations: LogDestinations,
     tracker: TaskTracker,
     stop: CancellationToken,
     // Last: the store closes after all that writes to it, the lock on the directory after that.
@@ -95,6 +97,7 @@ impl Server {
         let blobs = BlobStore::open(&data.join("blobs"))?;
         let packages = PackageStore::open(&data.join("packages"))?;
         let logs = LogStore::open(&data.join("logs"), LogStoreConfig::default(), clock.clone())?;
+        let log_destinations = LogDestinations::start(&config.log_destinations)?;
         let catalogue = Arc::new(catalogue(config, &data)?);
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -103,7 +106,7 @@ impl Server {
             availability_zone_id: config.availability_zone_id.clone(),
             backend: Arc::clone(&backend),
             clock: clock.clone(),
-            logs: Arc::new(logs.clone()),
+            logs: log_destinations.sink(Arc::new(logs.clone())),
             tracker: tracker.clone(),
             endpoint: Some(Arc::clone(&endpoint) as Arc<dyn ServeEndpoint>),
             forwards: forwards(config)?,
@@ -164,7 +167,18 @@ impl Server {
             clock,
         }));
         let _ = endpoint.gateway.set(Arc::downgrade(&gateway));
-        Ok(Self { gateway, control, invoker, backend, logs, tracker, stop, store, _data: data })
+        Ok(Self {
+            gateway,
+            control,
+            invoker,
+            backend,
+            logs,
+            log_destinations,
+            tracker,
+            stop,
+            store,
+            _data: data,
+        })
     }
 
     /// What connections are served with.
@@ -182,7 +196,14 @@ impl Server {
         if tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await.is_err() {
             tracing::warn!(tasks = self.tracker.len(), "server.shutdown.tasks_left");
         }
-        self.logs.close();
+        let (logs, log_destinations) = (self.logs, self.log_destinations);
+        let closing = tokio::task::spawn_blocking(move || {
+            log_destinations.close();
+            logs.close();
+        });
+        if closing.await.is_err() {
+            tracing::error!("server.shutdown.logs_failed");
+        }
         self.store.close();
     }
 }

@@ -21,10 +21,12 @@ mod filter;
 mod group;
 mod ingest;
 mod query;
+mod queue;
 mod record;
 mod segment;
 mod store;
 
 pub use self::api::Logs;
 pub use self::error::{Error, Result};
+pub use self::queue::{Dropped, LogQueue, Taken};
 pub use self::store::{LogStore, LogStoreConfig};

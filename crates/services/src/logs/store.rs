@@ -14,7 +14,8 @@ use rushlight_model::log::{LogEvent, LogSink, LogStream};
 use rushlight_store::Digest;
 
 use super::group::{Group, GroupFacts, GroupKey, NewEvent};
-use super::ingest::{self, Queue};
+use super::ingest;
+use super::queue::LogQueue;
 use super::{Error, Result};
 
 /// How much is kept and how much may wait.
@@ -51,7 +52,7 @@ pub(super) struct Shared {
     root: PathBuf,
     config: LogStoreConfig,
     pub(super) clock: Clock,
-    pub(super) queue: Queue,
+    pub(super) queue: LogQueue,
     groups: RwLock<BTreeMap<GroupKey, Arc<Group>>>,
 }
 
@@ -73,7 +74,7 @@ impl LogStore {
                 None => fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?,
             }
         }
-        let queue = Queue::new(config.max_queued_bytes);
+        let queue = LogQueue::new(config.max_queued_bytes, ingest::GATHER);
         let shared =
             Arc::new(Shared { root: root.to_owned(), config, clock, queue, groups: RwLock::new(groups) });
         let writer = std::thread::Builder::new().name("log-writer".into()).spawn({
