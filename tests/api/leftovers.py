@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
@@ -109,6 +110,12 @@ def loop_devices(directory):
         if backing.exists() and str(directory) in backing.read_text():
             found.append(device.name)
     return found
+
+
+def resident(pid):
+    """Bytes of memory that a process has."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
 
 def descriptors(pid):

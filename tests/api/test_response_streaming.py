@@ -13,6 +13,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 
+import leftovers
 import packages
 from identities import denied, statement
 from server import REGION, arn, refused, wait_until
@@ -142,21 +143,16 @@ def test_the_largest_response(client, deploy, node_runtime):
 
 def test_a_function_waits_for_a_slow_caller(client, server, streaming):
     """Nobody keeps what the caller has not read: the function is stopped from writing it."""
-    before = server_memory(server)
+    before = leftovers.resident(server.process.pid)
     answer = client.invoke_with_response_stream(FunctionName=streaming, Payload=json.dumps({"bytes": 64 * 1024 * 1024}))
     events = iter(answer["EventStream"])
     next(events)
     time.sleep(1.5)
-    assert server_memory(server) - before < 32 * 1024 * 1024
+    assert leftovers.resident(server.process.pid) - before < 32 * 1024 * 1024
     # It takes longer than the function may.
     rest = [event for event in events if "InvokeComplete" in event]
     time.sleep(2)
     assert rest == [] or "InvokeComplete" in rest[-1]
-
-
-def server_memory(server):
-    with open(f"/proc/{server.process.pid}/status") as status:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) * 1024
 
 
 def test_a_caller_who_hangs_up_leaves_the_function_running(server, client, streaming):

@@ -7,7 +7,6 @@ import base64
 import collections
 import json
 import os
-import pathlib
 import random
 import re
 import threading
@@ -130,11 +129,6 @@ def change(client, names, stop, failures):
             failures.append(("change", repr(error)))
 
 
-def resident(pid):
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
-
-
 def held(server):
     """What the server has of the machine, without what it keeps to use again."""
     pid = server.process.pid
@@ -169,7 +163,7 @@ def test_nothing_is_leaked_and_every_millisecond_is_accounted_for(serve, deploye
     load.run(max(INVOCATIONS // 10, CLIENTS * 5))
 
     rested(server)
-    before, memory, descriptors = held(server), resident(server.process.pid), leftovers.descriptors(server.process.pid)
+    before, memory, descriptors = held(server), leftovers.resident(server.process.pid), leftovers.descriptors(server.process.pid)
 
     stop = threading.Event()
     changer = threading.Thread(target=change, args=(client, names, stop, load.failures))
@@ -187,7 +181,7 @@ def test_nothing_is_leaked_and_every_millisecond_is_accounted_for(serve, deploye
     # Connections of clients, and of the store, come and go.
     assert leftovers.descriptors(server.process.pid) < descriptors + 2 * CLIENTS
     assert max(disks(server)) < FUNCTIONS + 4 * CLIENTS
-    after = resident(server.process.pid)
+    after = leftovers.resident(server.process.pid)
     print(f"{len(load.billed)} invocations, {seconds:.0f} s, {dict(load.counts)}; {memory >> 20} MB before, {after >> 20} MB after")
     assert after < memory * 1.5 + (64 << 20)
     wait_until(lambda: reported(server, names) == load.billed, timeout=60, interval=2, what="that each invocation is reported")
