@@ -75,7 +75,7 @@ def subscribe(deploy):
 
 @pytest.mark.parametrize("protocol", ["HTTP", "TCP"])
 def test_what_a_subscriber_gets(subscribe, protocol):
-    function = subscribe({"protocol": protocol})
+    function = subscribe({"protocol": protocol}, TracingConfig={"Mode": "Active"})
     assert function.invoke({"say": "hello", "a": 1})[0] is None
     function.settle(1)
     assert function.invoke({"say": "again"})[0] is None
@@ -111,9 +111,14 @@ def test_what_a_subscriber_gets(subscribe, protocol):
     assert one("extension") == {"name": "agent", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]}
     request = one("start")["requestId"]
     assert one("start")["version"] == "$LATEST"
-    assert one("start")["tracing"]["type"] == "X-Amzn-Trace-Id" and one("start")["tracing"]["value"].startswith("Root=1-")
     done = one("runtimeDone")
-    assert (done["requestId"], done["status"], done["tracing"]) == (request, "success", one("start")["tracing"])
+    assert (done["requestId"], done["status"]) == (request, "success")
+    started, invoked = one("start")["tracing"], done["tracing"]
+    assert started["type"] == invoked["type"] == "X-Amzn-Trace-Id"
+    # The segment of the function is in that of the service, that of the invocation in that of the function.
+    (root, _, sampled), (same, parent, _) = (told["value"].split(";")[:3] for told in (started, invoked))
+    assert (root, sampled, parent) == (same, "Sampled=1", f"Parent={started['spanId']}")
+    assert one("report")["tracing"] == invoked and invoked["spanId"] not in started.values()
     assert [span["name"] for span in done["spans"]] == ["responseLatency", "responseDuration", "runtimeOverhead"]
     assert all(span["durationMs"] >= 0 and span["start"].endswith("Z") for span in done["spans"])
     assert done["metrics"]["producedBytes"] == len('{"say": "hello", "a": 1}') and done["metrics"]["durationMs"] > 0
@@ -128,6 +133,14 @@ def test_what_a_subscriber_gets(subscribe, protocol):
         (headers,) = {json.dumps(headers | {"Sequence-Id": ""}) for headers in function.said("headers")}
         headers = json.loads(headers)
         assert headers["Content-Type"] == "application/json" and headers["Host"].startswith("sandbox.localdomain:")
+
+
+def test_what_is_not_sampled_is_not_told_of(subscribe):
+    function = subscribe()
+    function.invoke()
+    function.settle(1)
+    function.end()
+    assert not any("tracing" in record["record"] for record in function.records() if record["type"] != "function")
 
 
 def test_the_end_of_the_runtime_is_told_while_the_extension_works(subscribe):
@@ -272,14 +285,15 @@ def test_faults_in_the_logs_api(subscribe):
 def test_batches(subscribe):
     request = {"buffering": {"maxItems": 1000, "maxBytes": 1_048_576, "timeoutMs": 30_000}, "types": ["function"]}
     function = subscribe({"request": request, "print": "summary"})
-    assert function.invoke({"lines": 2500})[0] is None
+    # Two batches are held, however slowly they are taken.
+    assert function.invoke({"lines": 1500})[0] is None
     function.settle(1)
-    wait_until(lambda: len(function.said("summary")) >= 2, what="whole batches")
-    assert [summary["function"] for summary in function.said("summary")] == [1000, 1000], "the rest is waited with"
+    wait_until(lambda: function.said("summary"), what="a whole batch")
+    assert [summary["function"] for summary in function.said("summary")] == [1000], "the rest is waited with"
     function.end()
     # It may still be on its way when the extension hears of the end.
-    wait_until(lambda: len(function.said("summary")) == 3, what="the rest, but not beyond the end")
-    assert [summary["function"] for summary in function.said("summary")] == [1000, 1000, 501]
+    wait_until(lambda: len(function.said("summary")) == 2, what="the rest, but not beyond the end")
+    assert [summary["function"] for summary in function.said("summary")] == [1000, 501]
 
 
 def test_nothing_is_sent_to_a_frozen_environment(subscribe):

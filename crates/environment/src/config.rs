@@ -9,6 +9,7 @@ use rushlight_model::clock::Clock;
 use rushlight_model::function::FunctionConfiguration;
 use rushlight_model::log::LogSink;
 use rushlight_model::tenant::TenantId;
+use rushlight_model::trace::TraceSink;
 use rushlight_sandbox::{Backend, BoxFuture, Egress};
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
@@ -90,6 +91,8 @@ pub struct Services {
     pub clock: Clock,
     /// Takes log events.
     pub logs: Arc<dyn LogSink>,
+    /// Takes the traces of sampled invocations, if anybody wants them.
+    pub traces: Option<Arc<dyn TraceSink>>,
     /// Owns the tasks of all environments.
     pub tracker: TaskTracker,
     /// Serves the AWS endpoint that functions call; `AWS_ENDPOINT_URL` is set only if it is there.

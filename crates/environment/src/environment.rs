@@ -28,6 +28,7 @@ use rushlight_model::clock::Moment;
 use rushlight_model::invocation::{FunctionError, Invocation, Outcome, Report};
 use rushlight_model::log::LogStream;
 use rushlight_model::request_id::RequestId;
+use rushlight_model::trace::Segments;
 use rushlight_sandbox::Sandbox;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -102,6 +103,10 @@ pub(crate) struct Served {
     /// Where a response that comes piece by piece begins, if the caller can take it so.
     stream: Option<oneshot::Sender<ResponseStream>>,
     pub(crate) finished: oneshot::Sender<Finished>,
+    /// If the trace is sampled and the function takes part in tracing.
+    pub(crate) segments: Option<Box<Segments>>,
+    /// The function failed, with this error type as far as it is known.
+    pub(crate) failure: Option<String>,
     want_log_tail: bool,
     span: tracing::Span,
 }
@@ -242,7 +247,7 @@ impl Environment {
     #[allow(clippy::result_large_err)] // The invocation goes back to its owner, who has another use for it.
     pub fn invoke(
         self: &Arc<Self>,
-        invocation: Invocation,
+        mut invocation: Invocation,
         wanted: Wanted,
     ) -> Result<Running, (Invocation, NotAvailable)> {
         let (response, response_receiver) = oneshot::channel();
@@ -256,6 +261,7 @@ impl Environment {
             Err(_) => return Err((invocation, NotAvailable::Busy)),
         };
         state.failure = None;
+        let segments = invocation.segments.take();
         state.served = Some(Served {
             request_id,
             course: Course::default(),
@@ -264,6 +270,8 @@ impl Environment {
             response: Some(response),
             stream: wanted.stream.then_some(stream),
             finished,
+            segments,
+            failure: None,
             want_log_tail: wanted.log_tail,
             span: tracing::debug_span!(
                 "invocation",
@@ -497,7 +505,7 @@ impl Environment {
         let invocation = served.invocation.as_ref().filter(|_| self.logs.telemetry().is_wanted());
         let trace = invocation.and_then(|invocation| invocation.trace_header.clone());
         served.course.begin(self.services.clock.moment(), trace);
-        let tracing = served.course.tracing();
+        let tracing = served.course.tracing_at_start(served.segments.as_deref());
         drop(state);
         if want_log_tail {
             self.logs.begin_tail();
@@ -536,7 +544,7 @@ impl Environment {
         let failure = state.failure.clone();
         let Some(served) = state.served.as_mut() else { return };
         let (id, response) = (served.request_id, served.response.take());
-        let span = served.span.clone();
+        let (span, traced) = (served.span.clone(), served.segments.is_some());
         drop(state);
         let failed = |failure: &Failure| Outcome::Error(failure.to_error(id));
         let outcome = match (delivery, answer) {
@@ -552,6 +560,11 @@ impl Environment {
         };
         if let Outcome::Error(FunctionError { error_type: Some(error_type), .. }) = &outcome {
             span.in_scope(|| tracing::debug!(error_type, "invocation.failed"));
+        }
+        if let (true, Outcome::Error(error)) = (traced, &outcome)
+            && let Some(served) = &mut self.state.lock().served
+        {
+            served.failure = Some(failure::type_of(error));
         }
         if let Some(response) = response {
             // The caller may have gone; the invocation goes on.

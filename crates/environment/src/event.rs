@@ -78,6 +78,7 @@ mod tests {
             client_context: None,
             cognito_identity: None,
             trace_header: None,
+            segments: None,
         };
         let mut head = b"left over".to_vec();
         write_head(&mut head, &invocation, None, Uuid::nil(), Timestamp::from_millis(1_700_000_000_123));

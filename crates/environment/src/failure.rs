@@ -186,6 +186,17 @@ fn signal_name(signal: i32) -> String {
     name.to_owned()
 }
 
+/// The error type that a caller is told.
+pub(crate) fn type_of(error: &FunctionError) -> String {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        #[serde(rename = "errorType")]
+        error_type: String,
+    }
+    let told = || Some(serde_json::from_slice::<Told>(&error.payload).ok()?.error_type);
+    error.error_type.clone().or_else(told).unwrap_or_else(|| "Unhandled".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

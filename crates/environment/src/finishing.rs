@@ -6,8 +6,9 @@ use std::time::Duration;
 use rushlight_model::clock::{Moment, Timestamp};
 use rushlight_model::invocation::{Report, ReportStatus};
 use rushlight_model::request_id::RequestId;
+use rushlight_model::trace::{Segments, Trace};
 
-use crate::environment::{Environment, Finished};
+use crate::environment::{Environment, Finished, Served};
 use crate::failure;
 use crate::lifecycle::{Input, Status, Summary};
 use crate::report::{self, Event};
@@ -29,7 +30,8 @@ impl Environment {
         let mut state = self.state.lock();
         let Some(served) = &mut state.served else { return };
         let Some(done) = served.course.runtime_done(self.services.clock.moment()) else { return };
-        let (request_id, tracing) = (served.request_id, served.course.tracing());
+        let request_id = served.request_id;
+        let tracing = served.course.tracing(served.segments.as_deref());
         drop(state);
         let event = Event::RuntimeDone {
             request_id,
@@ -72,13 +74,15 @@ impl Environment {
         let has_extensions = !state.host.extensions.is_empty();
         drop(state);
         if let Some(served) = served {
-            let report = self.report(served.request_id, summary);
+            let report = self.report(&served, summary);
             self.logs.platform(&Event::End(&report));
             self.logs.platform_with(&Event::Report(&report), |record| {
                 let overhead = served.course.extension_overhead(self.now()).filter(|_| has_extensions);
                 record.extend(overhead.map(|span| ("spans".to_owned(), vec![span].into())));
-                record.extend(served.course.tracing().map(|tracing| ("tracing".to_owned(), tracing)));
+                let tracing = served.course.tracing(served.segments.as_deref());
+                record.extend(tracing.map(|tracing| ("tracing".to_owned(), tracing)));
             });
+            self.trace(&served, &report);
             let log_tail = self.logs.take_tail();
             let _ = served.finished.send(Finished { report, log_tail });
         }
@@ -103,10 +107,30 @@ impl Environment {
         }
     }
 
-    fn report(&self, request_id: RequestId, summary: Summary) -> Report {
+    /// Hands the course of a traced invocation to whoever wants it.
+    fn trace(&self, served: &Served, report: &Report) {
+        let (Some(segments), Some(traces)) = (&served.segments, &self.services.traces) else { return };
+        let now = self.now();
+        let Some((begun, runtime_done)) = served.course.times(now) else { return };
+        traces.push(Trace {
+            segments: Segments::clone(segments),
+            function: self.config.function.clone(),
+            version: self.config.configuration.version,
+            request_id: served.request_id,
+            tenant_id: self.config.tenant_id.clone(),
+            init_duration: report.init_duration,
+            begun,
+            runtime_done,
+            ended: now.1,
+            failure: served.failure.clone(),
+        });
+    }
+
+    fn report(&self, served: &Served, summary: Summary) -> Report {
         let memory_size_mb = self.config.configuration.memory_size_mb;
+        let traced = served.segments.as_ref();
         Report {
-            request_id,
+            request_id: served.request_id,
             tenant_id: self.config.tenant_id.clone(),
             duration: summary.duration,
             billed_milliseconds: report::billed_milliseconds(summary.init_duration, summary.duration),
@@ -114,6 +138,7 @@ impl Environment {
             max_memory_used_mb: report::memory_mb(self.sandbox.peak_memory_bytes(), memory_size_mb),
             init_duration: summary.init_duration,
             status: self.report_status(summary.status),
+            traced: traced.map(|segments| (segments.root.clone(), segments.function.clone())),
         }
     }
 }

@@ -50,6 +50,7 @@ async fn one_connection(data: &[u8]) {
         backend: Arc::new(Nothing),
         clock: Clock::real(),
         logs: Arc::new(Nothing),
+        traces: None,
         tracker: tracker.clone(),
         endpoint: None,
         forwards: Arc::default(),
@@ -66,6 +67,7 @@ async fn one_connection(data: &[u8]) {
         client_context: None,
         cognito_identity: None,
         trace_header: None,
+        segments: None,
     };
     let running = environment.invoke(invocation, Wanted { log_tail: true, stream: false });
     if let Ok(mut stream) = TcpStream::connect(environment.runtime_api()).await {

@@ -302,6 +302,9 @@ fn report_text(report: &Report) -> String {
             let _ = write!(line, "Status: error\tError Type: {error_type}");
         }
     }
+    if let Some((root, segment)) = &report.traced {
+        let _ = write!(line, "\nXRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t");
+    }
     line
 }
 
@@ -384,6 +387,8 @@ pub(crate) fn envelope(time: Timestamp, kind: &str, record: &serde_json::Value) 
 
 #[cfg(test)]
 mod tests {
+    use rushlight_model::trace::SegmentId;
+
     use super::*;
 
     const ID: &str = "8f507cfc-f7bc-4e5c-b2a1-0d7a1d1b1a11";
@@ -401,6 +406,7 @@ mod tests {
             max_memory_used_mb: 36,
             init_duration: Some(Duration::from_micros(110_100)),
             status,
+            traced: None,
         }
     }
 
@@ -425,6 +431,10 @@ mod tests {
                 .unwrap()
                 .ends_with("Init Duration: 110.10 ms\tStatus: error\tError Type: Runtime.ExitError")
         );
+        let segment = SegmentId::random();
+        let traced = Report { traced: Some(("1-a-b".to_owned(), segment.clone())), ..timeout };
+        let line = format!("\tStatus: timeout\nXRAY TraceId: 1-a-b\tSegmentId: {segment}\tSampled: true\t");
+        assert!(Event::Report(&traced).to_text().unwrap().ends_with(&line));
     }
 
     #[test]

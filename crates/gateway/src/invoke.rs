@@ -83,6 +83,7 @@ pub(crate) fn invocation(
         client_context: None,
         cognito_identity: None,
         trace_header: Some(trace_header),
+        segments: None,
     }
 }
 
@@ -140,15 +141,13 @@ fn respond(answer: Answer, trace_header: &str) -> Result<Response<Bytes>, Error>
     let mut response = encode::invoke_response(&output)?;
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    echo_trace(headers, trace_header);
+    echo_trace(headers, trace_header, answer.sampled);
     Ok(response)
 }
 
 /// Names the trace in an answer.
-pub(crate) fn echo_trace(headers: &mut HeaderMap, trace_header: &str) {
-    let root = trace_header.split(';').find(|part| part.trim_start().starts_with("Root="));
-    let sampled = trace_header.split(';').find(|part| part.trim_start().starts_with("Sampled="));
-    let echoed = format!("{};{}", root.unwrap_or_default(), sampled.unwrap_or("Sampled=0"));
+pub(crate) fn echo_trace(headers: &mut HeaderMap, trace_header: &str, sampled: bool) {
+    let echoed = format!("Root={};Sampled={}", trace::root(trace_header), u8::from(sampled));
     if let Ok(value) = HeaderValue::from_str(&echoed) {
         headers.insert(TRACE_ID, value);
     }

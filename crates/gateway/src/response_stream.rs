@@ -62,7 +62,8 @@ impl Gateway {
         };
         let want_log_tail = input.log_type == Some(LogType::Tail);
         let answer = self.invoker.response_stream(address, invocation, want_log_tail).await;
-        let StreamingAnswer { executed_version, stream, outcome, finished } = answer.map_err(invoke_error)?;
+        let StreamingAnswer { executed_version, stream, outcome, finished, sampled } =
+            answer.map_err(invoke_error)?;
         let output = InvokeWithResponseStreamResponse {
             executed_version: Some(executed_version.to_string()),
             response_stream_content_type: Some(CONTENT_TYPE_EVENT_STREAM.to_owned()),
@@ -73,7 +74,7 @@ impl Gateway {
         let events = EventStream { state: State::Pieces(pieces), finished };
         let mut response = head.map(|_| ResponseBody::Events(Box::new(events)));
         let headers = response.headers_mut();
-        echo_trace(headers, &trace_header);
+        echo_trace(headers, &trace_header, sampled);
         if let Kind::Stream { content_type: Some(text) } = kind
             && let Ok(content_type) = HeaderValue::try_from(text)
         {

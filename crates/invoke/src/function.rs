@@ -116,7 +116,7 @@ fn route(head: &FunctionHead, qualifier: Option<&Qualifier>) -> Option<Version> 
 }
 
 /// A random number from 0.0 up to, but not including, 1.0.
-fn draw() -> f64 {
+pub(crate) fn draw() -> f64 {
     const BITS: u32 = 48;
     // The last 48 bits of such an identifier are all random.
     let random = Uuid::new_v4().as_u64_pair().1 & ((1 << BITS) - 1);

@@ -20,6 +20,7 @@ use crate::Error;
 use crate::function::{Identity, Target};
 use crate::pool::{Member, Pool, idle_since};
 use crate::provisioned::Provisioned;
+use crate::sampling::Sampler;
 use crate::tenants::Tenants;
 
 /// An environment as a pool holds it.
@@ -55,6 +56,7 @@ pub(crate) struct Generation {
     /// See [`Identity`].
     number: u64,
     environments: Environments,
+    pub(crate) sampler: Sampler,
     clock: Clock,
     tracker: TaskTracker,
 }
@@ -234,6 +236,7 @@ impl Generations {
         let generation = Arc::new(Generation {
             function: function.clone(),
             environments: Environments::new(&configuration, self.max_age),
+            sampler: Sampler::new(configuration.tracing_mode),
             configuration: Arc::new(configuration),
             incarnation: incarnation.to_owned(),
             number,

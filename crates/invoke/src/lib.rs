@@ -22,6 +22,7 @@ mod provisioned;
 mod rates;
 mod recursion;
 mod request_response;
+mod sampling;
 mod tenants;
 
 use std::collections::BTreeMap;

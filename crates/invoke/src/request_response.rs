@@ -34,6 +34,8 @@ pub struct Answer {
     pub executed_version: Version,
     /// The last 4 KB of the invocation's log, if asked for.
     pub log_tail: Option<Bytes>,
+    /// Whether the trace is sampled.
+    pub sampled: bool,
 }
 
 /// What a caller gets who takes the response as it comes.
@@ -47,6 +49,8 @@ pub struct StreamingAnswer {
     pub outcome: oneshot::Receiver<Outcome>,
     /// The end of the invocation with the last 4 KB of its log, if asked for.
     pub finished: Option<oneshot::Receiver<Finished>>,
+    /// Whether the trace is sampled.
+    pub sampled: bool,
 }
 
 /// An invocation that an environment has begun.
@@ -80,8 +84,9 @@ impl Invoker {
     ) -> Result<Answer, Error> {
         let Address { function, tenant_id } = address.into();
         let target = self.inner.functions.resolve(function).await?;
-        recursion::guard(&target, &mut invocation)?;
         let generation = self.inner.generations.of(&target);
+        let sampled = generation.sampler.trace(&mut invocation, &self.inner.services.clock);
+        recursion::guard(&target, &mut invocation)?;
         let wanted = Wanted { log_tail: want_log_tail, stream: false };
         let begun = self.begin(&target, &generation, tenant_id, invocation, wanted).await?;
         let Begun { environment, running } = begun;
@@ -93,7 +98,7 @@ impl Invoker {
             true => running.finished.await.ok().and_then(|finished| finished.log_tail),
             false => None,
         };
-        Ok(Answer { outcome, executed_version: target.version(), log_tail })
+        Ok(Answer { outcome, executed_version: target.version(), log_tail, sampled })
     }
 
     /// Invokes a function whose response may come piece by piece. Dropping what is returned abandons the answer, not
@@ -109,8 +114,9 @@ impl Invoker {
     ) -> Result<StreamingAnswer, Error> {
         let Address { function, tenant_id } = address.into();
         let target = self.inner.functions.resolve(function).await?;
-        recursion::guard(&target, &mut invocation)?;
         let generation = self.inner.generations.of(&target);
+        let sampled = generation.sampler.trace(&mut invocation, &self.inner.services.clock);
+        recursion::guard(&target, &mut invocation)?;
         let wanted = Wanted { log_tail: want_log_tail, stream: true };
         let Begun { running, .. } = self.begin(&target, &generation, tenant_id, invocation, wanted).await?;
         let Running { response, stream, finished } = running;
@@ -119,6 +125,7 @@ impl Invoker {
             stream,
             outcome: response,
             finished: want_log_tail.then_some(finished),
+            sampled,
         })
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::request_id::RequestId;
 use crate::tenant::TenantId;
+use crate::trace::{SegmentId, Segments};
 
 /// What a caller asks of a function, after the caller was authenticated and the input validated.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Invocation {
     pub cognito_identity: Option<String>,
     /// The X-Ray trace header, e.g. `Root=1-…;Parent=…;Sampled=0`.
     pub trace_header: Option<String>,
+    /// Its segments, if the trace is sampled and the function takes part in tracing.
+    pub segments: Option<Box<Segments>>,
 }
 
 /// What the function answered.
@@ -75,6 +78,8 @@ pub struct Report {
     pub init_duration: Option<Duration>,
     /// How it ended.
     pub status: ReportStatus,
+    /// The trace and the function's segment of it, if it is sampled and the function takes part in tracing.
+    pub traced: Option<(String, SegmentId)>,
 }
 
 /// The `Status` of a REPORT line.

@@ -97,6 +97,10 @@ pub struct Flags {
     #[serde(rename = "log-destination", deserialize_with = "pairs_from_table")]
     pub log_destinations: Vec<Pair>,
 
+    /// Where traces of sampled invocations go, e.g. `otlp=http://127.0.0.1:4318`.
+    #[arg(long, env = "RUSHLIGHT_TRACE_DESTINATION", value_name = "KIND=PLACE")]
+    pub trace_destination: Option<Pair>,
+
     /// A variable set in every execution environment, `KEY=VALUE`; repeatable.
     #[arg(
         long = "function-env",
@@ -223,6 +227,12 @@ impl FromStr for Pair {
     }
 }
 
+impl<'de> Deserialize<'de> for Pair {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 fn pairs_from_table<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Pair>, D::Error> {
     let table = BTreeMap::<String, String>::deserialize(deserializer)?;
     Ok(table.into_iter().map(|(key, value)| Pair { key, value }).collect())
@@ -261,6 +271,8 @@ pub struct Config {
     pub endpoints: BTreeMap<String, String>,
     /// Kind → place.
     pub log_destinations: BTreeMap<String, String>,
+    /// See [`Flags::trace_destination`].
+    pub trace_destination: Option<Pair>,
     /// See [`Flags::function_env`].
     pub function_env: BTreeMap<String, String>,
     /// Runtime identifier → interpreter.
@@ -336,6 +348,7 @@ impl Config {
                 .map(|(service, url)| check_url(&service, &url).map(|()| (service.to_lowercase(), url)))
                 .collect::<anyhow::Result<_>>()?,
             log_destinations: merged(file.log_destinations, flags.log_destinations),
+            trace_destination: flags.trace_destination.or(file.trace_destination),
             function_env: merged(file.function_env, flags.function_env),
             runtimes: merged(file.runtimes, flags.runtimes)
                 .into_iter()

@@ -21,6 +21,7 @@ use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
 use rushlight_model::function::Architecture;
 use rushlight_model::function_url::UrlPlace;
+use rushlight_model::trace::TraceSink;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
 use rushlight_services::iam::{Directory, Iam, Sts};
 use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
@@ -29,11 +30,12 @@ use rushlight_store::{BlobStore, BoxFuture, DataDirectory, Digest, PackageStore,
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode, QuotaMode};
+use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode, Pair, QuotaMode};
 use crate::forward;
 use crate::keys::{KeyRing, operator_key, root_key, session_key};
 use crate::log_destination::LogDestinations;
 use crate::s3::S3Objects;
+use crate::trace_destination::TraceDestination;
 
 /// Heads of functions, and published versions, kept in memory.
 const CACHED_FUNCTIONS: usize = 10_000;
@@ -70,6 +72,7 @@ pub struct Server {
     backend: Arc<dyn Backend>,
     logs: LogStore,
     log_destinations: LogDestinations,
+    traces: Option<Arc<TraceDestination>>,
     tracker: TaskTracker,
     stop: CancellationToken,
     // Last: the store closes after all that writes to it, the lock on the directory after that.
@@ -98,6 +101,9 @@ impl Server {
         let packages = PackageStore::open(&data.join("packages"))?;
         let logs = LogStore::open(&data.join("logs"), LogStoreConfig::default(), clock.clone())?;
         let log_destinations = LogDestinations::start(&config.log_destinations)?;
+        let traces = config.trace_destination.as_ref();
+        let traces = traces.map(|Pair { key, value }| TraceDestination::start(key, value).map(Arc::new));
+        let traces = traces.transpose()?;
         let catalogue = Arc::new(catalogue(config, &data)?);
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -106,6 +112,7 @@ impl Server {
             availability_zone_id: config.availability_zone_id.clone(),
             backend: Arc::clone(&backend),
             clock: clock.clone(),
+            traces: traces.clone().map(|traces| traces as Arc<dyn TraceSink>),
             logs: log_destinations.sink(Arc::new(logs.clone())),
             tracker: tracker.clone(),
             endpoint: Some(Arc::clone(&endpoint) as Arc<dyn ServeEndpoint>),
@@ -174,6 +181,7 @@ impl Server {
             backend,
             logs,
             log_destinations,
+            traces,
             tracker,
             stop,
             store,
@@ -195,6 +203,9 @@ impl Server {
         self.tracker.close();
         if tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await.is_err() {
             tracing::warn!(tasks = self.tracker.len(), "server.shutdown.tasks_left");
+        }
+        if let Some(traces) = self.traces {
+            traces.close().await;
         }
         let (logs, log_destinations) = (self.logs, self.log_destinations);
         let closing = tokio::task::spawn_blocking(move || {

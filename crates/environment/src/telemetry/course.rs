@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rushlight_model::clock::{Moment, Timestamp};
+use rushlight_model::trace::{self, SegmentId, Segments};
 use serde_json::{Value, json};
 
 use crate::report::Milliseconds;
@@ -10,7 +11,7 @@ use crate::report::Milliseconds;
 /// Notes when what has happened. Costs next to nothing: it is done for every invocation.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
-    /// The trace header that came with the event.
+    /// The trace header that came with the event, if the trace is sampled.
     trace: Option<String>,
     marks: Marks,
     produced_bytes: usize,
@@ -37,7 +38,7 @@ pub(crate) struct RuntimeDone {
 impl Course {
     pub(crate) fn begin(&mut self, now: Moment, trace: Option<String>) {
         self.marks.begun = Some(now);
-        self.trace = trace;
+        self.trace = trace.filter(|header| trace::decision(header) == Some(true));
     }
 
     pub(crate) fn answer_begins(&mut self, now: Moment) {
@@ -66,10 +67,23 @@ impl Course {
         Some(span("extensionOverhead", self.marks.done?, now.0, now))
     }
 
-    /// The member `tracing`.
-    pub(crate) fn tracing(&self) -> Option<Value> {
-        let value = self.trace.as_ref()?;
-        Some(json!({ "type": "X-Amzn-Trace-Id", "value": value }))
+    /// When the invocation was begun and when the runtime was done with it; `now` on both clocks.
+    pub(crate) fn times(&self, now: (Moment, Timestamp)) -> Option<(Timestamp, Timestamp)> {
+        Some((time_of_day(self.marks.begun?, now), time_of_day(self.marks.done?, now)))
+    }
+
+    /// The member `tracing` of `platform.start`: the function's segment, in that of the service.
+    pub(crate) fn tracing_at_start(&self, segments: Option<&Segments>) -> Option<Value> {
+        let header = self.trace.as_ref()?;
+        let Some(segments) = segments else { return Some(tracing(None, header)) };
+        let mut header = header.clone();
+        trace::decide(&mut header, true, Some(&segments.service));
+        Some(tracing(Some(&segments.function), &header))
+    }
+
+    /// The member `tracing` of other events: the invocation, in the function's segment.
+    pub(crate) fn tracing(&self, segments: Option<&Segments>) -> Option<Value> {
+        Some(tracing(segments.map(|segments| &segments.invocation), self.trace.as_ref()?))
     }
 }
 
@@ -87,10 +101,22 @@ impl RuntimeDone {
 }
 
 /// One span; `now` on both clocks says what time of day a moment was.
-fn span(name: &str, from: Moment, to: Moment, (now, wall): (Moment, Timestamp)) -> Value {
-    let ago = i64::try_from(now.since(from).as_millis()).unwrap_or_default();
-    let start = Timestamp::from_millis(wall.as_millis().saturating_sub(ago)).to_iso_millis();
+fn span(name: &str, from: Moment, to: Moment, now: (Moment, Timestamp)) -> Value {
+    let start = time_of_day(from, now).to_iso_millis();
     json!({ "name": name, "start": start, "durationMs": Milliseconds(to.since(from)).rounded() })
+}
+
+fn time_of_day(moment: Moment, (now, wall): (Moment, Timestamp)) -> Timestamp {
+    let ago = i64::try_from(now.since(moment).as_micros()).unwrap_or_default();
+    Timestamp::from_micros(wall.as_micros().saturating_sub(ago))
+}
+
+fn tracing(span: Option<&SegmentId>, header: &str) -> Value {
+    let mut value = json!({ "type": "X-Amzn-Trace-Id", "value": header });
+    if let Some(span) = span {
+        value["spanId"] = span.to_string().into();
+    }
+    value
 }
 
 #[cfg(test)]
@@ -101,7 +127,7 @@ mod tests {
     fn a_whole_course_has_three_spans() {
         let at = |milliseconds| Moment::default() + Duration::from_millis(milliseconds);
         let mut course = Course::default();
-        course.begin(at(10), Some("Root=1".to_owned()));
+        course.begin(at(10), Some("Root=1-a-b;Parent=c;Sampled=1".to_owned()));
         course.answer_begins(at(30));
         course.answer_begins(at(31));
         course.produce(2);
@@ -126,7 +152,14 @@ mod tests {
             course.extension_overhead((at(45), Timestamp::from_millis(1_000))).unwrap()["durationMs"],
             5.0
         );
-        assert_eq!(course.tracing().unwrap()["value"], "Root=1");
+        assert_eq!(course.tracing(None).unwrap()["value"], "Root=1-a-b;Parent=c;Sampled=1");
+        let segments = Segments::begin("Root=1-a-b;Parent=0;Sampled=1", Timestamp::from_millis(0));
+        let start = course.tracing_at_start(Some(&segments)).unwrap();
+        assert_eq!(start["value"], format!("Root=1-a-b;Parent={};Sampled=1", segments.service));
+        assert_eq!(start["spanId"], segments.function.to_string());
+        assert_eq!(course.tracing(Some(&segments)).unwrap()["spanId"], segments.invocation.to_string());
+        let times = course.times((at(50), Timestamp::from_millis(1_000))).unwrap();
+        assert_eq!(times, (Timestamp::from_millis(960), Timestamp::from_millis(990)));
     }
 
     #[test]
@@ -139,6 +172,8 @@ mod tests {
             (done.duration, done.spans((Moment::default(), Timestamp::from_millis(0))).len()),
             (Duration::ZERO, 0)
         );
-        assert!(course.tracing().is_none());
+        assert!(course.tracing(None).is_none());
+        course.begin(Moment::default(), Some("Root=1-a-b;Sampled=0".to_owned()));
+        assert!(course.tracing(None).is_none(), "what is not sampled is not told of");
     }
 }

@@ -207,6 +207,7 @@ pub async fn start(function: Function, backend: Arc<dyn Backend>, directory: tem
         backend: backend.clone(),
         clock: Clock::real(),
         logs: log.clone(),
+        traces: None,
         tracker: tracker.clone(),
         endpoint: None,
         forwards: Arc::default(),
@@ -287,6 +288,7 @@ pub fn invocation(payload: impl Into<Bytes>) -> Invocation {
         client_context: None,
         cognito_identity: None,
         trace_header: Some("Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0".to_owned()),
+        segments: None,
     }
 }
 

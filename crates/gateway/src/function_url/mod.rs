@@ -109,11 +109,11 @@ impl Gateway {
         let reference = reference(target);
         let payload = event.map_err(|EventTooLarge| too_large())?;
         let invocation = invocation(&reference, request_id, payload, trace.clone());
-        let mut response = match url.invoke_mode() {
+        let (mut response, sampled) = match url.invoke_mode() {
             InvokeMode::Buffered => self.buffered(&reference, invocation).await?,
             InvokeMode::ResponseStream => self.streamed(&reference, invocation).await?,
         };
-        echo_trace(response.headers_mut(), &trace);
+        echo_trace(response.headers_mut(), &trace, sampled);
         Ok(response)
     }
 
@@ -148,24 +148,25 @@ impl Gateway {
         }
     }
 
-    /// Invokes the function and waits for its whole result.
+    /// Invokes the function and waits for its whole result. Says too whether it is traced.
     async fn buffered(
         &self,
         reference: &FunctionReference,
         invocation: Invocation,
-    ) -> Result<HttpResponse, Error> {
+    ) -> Result<(HttpResponse, bool), Error> {
         let request_id = invocation.request_id;
-        match self.invoker.request_response(reference, invocation, false).await {
-            Ok(Answer { outcome: Outcome::Success(result), .. }) => {
-                let answer = answer::from_result(&result);
-                Ok(answer.map(|answer| answer.map(ResponseBody::from)).unwrap_or_else(|malformed| {
-                    tracing::debug!(%request_id, %malformed, "function_url.result_refused");
-                    bad_gateway()
-                }))
-            }
-            Ok(Answer { outcome: Outcome::Error(_), .. }) => Ok(bad_gateway()),
-            Err(error) => not_begun(request_id, error),
-        }
+        let Answer { outcome, sampled, .. } =
+            match self.invoker.request_response(reference, invocation, false).await {
+                Ok(answer) => answer,
+                Err(error) => return not_begun(request_id, error).map(|response| (response, false)),
+            };
+        let Outcome::Success(result) = outcome else { return Ok((bad_gateway(), sampled)) };
+        let answer = answer::from_result(&result).map(|answer| answer.map(ResponseBody::from));
+        let response = answer.unwrap_or_else(|malformed| {
+            tracing::debug!(%request_id, %malformed, "function_url.result_refused");
+            bad_gateway()
+        });
+        Ok((response, sampled))
     }
 }
 

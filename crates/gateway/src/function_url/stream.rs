@@ -32,18 +32,18 @@ const PRELUDE_BYTES: usize = 2 * HEADER_BYTES + 4096;
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 impl Gateway {
-    /// Invokes the function and answers as soon as it has written something.
+    /// Invokes the function and answers as soon as it has written something. Says too whether it is traced.
     pub(super) async fn streamed(
         &self,
         reference: &FunctionReference,
         invocation: Invocation,
-    ) -> Result<HttpResponse, Error> {
+    ) -> Result<(HttpResponse, bool), Error> {
         let request_id = invocation.request_id;
         let answer = match self.invoker.response_stream(reference, invocation, false).await {
             Ok(answer) => answer,
-            Err(error) => return not_begun(request_id, error),
+            Err(error) => return not_begun(request_id, error).map(|response| (response, false)),
         };
-        let StreamingAnswer { stream, outcome, .. } = answer;
+        let StreamingAnswer { stream, outcome, sampled, .. } = answer;
         let (kind, mut pieces) = Pieces::begin(stream, outcome, self.stream_bandwidth).await;
         let head = match &kind {
             Kind::Stream { content_type: Some(text) } if is_http_integration(text) => {
@@ -51,7 +51,9 @@ impl Gateway {
             }
             _ => plain(kind, &mut pieces).await,
         };
-        Ok(head.map_or_else(bad_gateway, |head| head.map(|()| ResponseBody::Pieces(Box::new(pieces)))))
+        let response =
+            head.map_or_else(bad_gateway, |head| head.map(|()| ResponseBody::Pieces(Box::new(pieces))));
+        Ok((response, sampled))
     }
 }
 
