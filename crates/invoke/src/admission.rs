@@ -9,12 +9,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
-use parking_lot::{Mutex, RwLock};
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::function::FunctionHead;
 use rushlight_model::quota;
+
+use crate::sync::{AtomicU32, Mutex, RwLock};
 
 /// Why an invocation is not admitted: the `Reason` of a TooManyRequestsException.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +191,8 @@ fn counter(counters: &Mutex<HashMap<FunctionId, Arc<Counter>>>, function: &Funct
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU32;
+
     use super::*;
 
     fn function(name: &str) -> FunctionId {

@@ -16,6 +16,8 @@ mod assignment;
 mod error;
 mod function;
 mod generation;
+#[cfg(test)]
+mod model;
 mod packages;
 mod pool;
 mod provisioned;
@@ -23,6 +25,7 @@ mod rates;
 mod recursion;
 mod request_response;
 mod sampling;
+mod sync;
 mod tenants;
 
 use std::collections::BTreeMap;

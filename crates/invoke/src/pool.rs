@@ -19,11 +19,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use rushlight_model::clock::Moment;
 use tokio::sync::oneshot;
 
 use crate::admission::{EnvironmentPermit, Permit};
+use crate::sync::Mutex;
 
 /// What a pool needs to know of an execution environment.
 pub trait Member: Clone + Send + Sync + 'static {

@@ -12,7 +12,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use rushlight_environment::{Environment, Initialization};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::{Clock, Moment};
@@ -23,6 +22,7 @@ use rushlight_store::table::function::head_key;
 use crate::assignment::assign_ready;
 use crate::generation::{Generation, PooledEnvironment};
 use crate::pool::{Lease, Pool};
+use crate::sync::Mutex;
 use crate::{Inner, Invoker};
 
 /// The environments of one version that are kept ready.

@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
-use parking_lot::Mutex;
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Moment;
 use rushlight_model::function::FunctionHead;
 use rushlight_model::quota::{REQUESTS_PER_CONCURRENCY, SCALING_ENVIRONMENTS, SCALING_SECONDS};
 
 use crate::admission::Throttle;
+use crate::sync::Mutex;
 
 /// What is left of each rate.
 #[derive(Debug)]

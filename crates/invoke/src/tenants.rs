@@ -11,11 +11,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::RwLock;
 use rushlight_model::tenant::TenantId;
 
 use crate::admission::EnvironmentPermit;
 use crate::pool::{Member, Pool};
+use crate::sync::RwLock;
 
 /// What a new environment of a function with tenant isolation is bound to.
 #[derive(Debug)]
