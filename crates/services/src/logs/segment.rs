@@ -15,6 +15,8 @@ use super::record::{self, Record};
 use super::{Error, Result};
 
 const BLOCK_BYTES: u64 = 64 * 1024;
+/// Memory that a segment keeps for what is added to it.
+const PENDING_BYTES: usize = 16 * 1024;
 
 /// A stretch of a segment.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -164,6 +166,8 @@ impl Segment {
         let written = self.append();
         let lost = self.pending.len() as u64;
         self.pending.clear();
+        // What a flood needed is not kept, for there are many segments.
+        self.pending.shrink_to(PENDING_BYTES);
         let Err(error) = written else { return Ok(()) };
         // The disk is full, or worse: go back to what is surely there.
         let before = self.index.bytes - lost;
@@ -192,6 +196,7 @@ impl Segment {
     /// Closes the file and leaves an index beside it, so that it need not be read at the next start.
     pub(super) fn seal(&mut self) -> Result<()> {
         self.file = None;
+        self.pending = Vec::new();
         let path = self.index_path();
         let json =
             serde_json::to_vec(&self.index).map_err(io::Error::from).map_err(Error::io("write", &path))?;
