@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use rushlight_environment::{Environment, Initialization, Owner};
+use rushlight_environment::{Environment, Initialization, NotAvailable, Owner};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
 use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
@@ -118,6 +118,14 @@ impl Generation {
             Initialization::ProvisionedConcurrency => {
                 self.provisioned().map(|provisioned| Arc::clone(&provisioned.pool))
             }
+        }
+    }
+
+    /// The environment has not taken an invocation. One that serves another is used as before: it would live on
+    /// unseen if it were forgotten.
+    pub(crate) fn refused(&self, environment: &PooledEnvironment, refusal: NotAvailable) {
+        if refusal == NotAvailable::Ended {
+            self.ended(&environment.environment);
         }
     }
 

@@ -8,15 +8,17 @@
 //! consistent; the counters do not depend on less, since each is changed by one read-modify-write.
 
 mod admission;
+mod pool;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rushlight_model::arn::{FunctionId, Scope};
-use shuttle::Runner;
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Runner, thread};
 
+use crate::admission::{Admission, Permit};
 use crate::sync::AtomicU32;
 
 /// More than any case here has; one that has more is too large for [`check_all`].
@@ -56,6 +58,18 @@ fn function(name: &str) -> FunctionId {
     FunctionId { scope, name: name.into() }
 }
 
+/// What is free, found out by taking all of it.
+fn free(admission: &Admission, function: &FunctionId, reserved: Option<u32>) -> usize {
+    let all: Vec<Permit> = std::iter::from_fn(|| admission.admit_to(function, reserved).ok()).collect();
+    all.len()
+}
+
+/// Runs `each` of them in a thread, and waits for all.
+fn race<T: Send + 'static>(each: impl IntoIterator<Item = impl FnOnce() -> T + Send + 'static>) -> Vec<T> {
+    let threads: Vec<_> = each.into_iter().map(|one| thread::spawn(one)).collect();
+    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
 #[test]
 #[should_panic(expected = "one was not counted")]
 fn a_counter_that_is_read_and_then_written_is_found_out() {
@@ -63,7 +77,7 @@ fn a_counter_that_is_read_and_then_written_is_found_out() {
         let counter = Arc::new(AtomicU32::default());
         let count = |counter: &AtomicU32| counter.store(counter.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
         let other = Arc::clone(&counter);
-        let thread = shuttle::thread::spawn(move || count(&other));
+        let thread = thread::spawn(move || count(&other));
         count(&counter);
         thread.join().unwrap();
         assert_eq!(counter.load(Ordering::SeqCst), 2, "one was not counted");

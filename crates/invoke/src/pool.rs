@@ -61,6 +61,8 @@ struct Idle<E> {
 #[derive(Debug)]
 struct Record {
     phase: Phase,
+    /// See [`Use`].
+    uses: u64,
     born: Moment,
     /// Where the number of environments is limited.
     _permit: Option<EnvironmentPermit>,
@@ -73,12 +75,18 @@ enum Phase {
     Idle,
 }
 
+/// One use of an environment, from when it was idle until it is so again. A caller may say that it was answered when
+/// the environment serves the next invocation already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use(u64);
+
 /// What [`Pool::take`] found.
 #[derive(Debug)]
 pub enum Taken<E: Member> {
     /// An idle environment.
     Idle(Lease<E>),
-    /// None is idle. The receiver gets the next that becomes so; `soon` says that one is about to.
+    /// None is idle. The receiver gets the next that becomes so; `soon` says that one is about to. It fails if the pool
+    /// is closed.
     Wait {
         /// Dropping it gives up the place in the queue; a lease already sent returns to the pool.
         next: oneshot::Receiver<Lease<E>>,
@@ -98,12 +106,14 @@ pub struct Lease<E: Member> {
 impl<E: Member> Lease<E> {
     /// Uses the environment: `permit` is held until the invocation is answered.
     #[must_use]
-    pub fn begin(mut self, permit: Permit) -> Option<E> {
+    pub fn begin(mut self, permit: Permit) -> Option<(E, Use)> {
         let environment = self.environment.take()?;
-        if let Some(member) = self.pool.state.lock().members.get_mut(&environment.key()) {
+        let begun = self.pool.state.lock().members.get_mut(&environment.key()).map(|member| {
             member.phase = Phase::Busy(Some(permit));
-        }
-        Some(environment)
+            Use(member.uses)
+        });
+        // One that has ended meanwhile has no uses, and refuses the invocation.
+        Some((environment, begun.unwrap_or(Use(0))))
     }
 }
 
@@ -136,17 +146,20 @@ impl<E: Member> Pool<E> {
             state.set_phase(&idle.environment, Phase::Busy(None));
             return Taken::Idle(self.lease(idle.environment, now));
         }
+        let (sender, next) = oneshot::channel();
+        if !state.open {
+            return Taken::Wait { next, soon: false };
+        }
         state.waiters.retain(|waiter| !waiter.is_closed());
         let soon = state.finishing > state.waiters.len();
-        let (sender, next) = oneshot::channel();
         state.waiters.push_back(sender);
         Taken::Wait { next, soon }
     }
 
     /// A new environment joins, busy with the invocation that `permit` admits, or with its initialisation. If the pool
     /// was closed meanwhile the environment still serves that one.
-    pub fn add(&self, environment: &E, permit: Option<Permit>, now: Moment) {
-        self.add_limited(environment, permit, None, now);
+    pub fn add(&self, environment: &E, permit: Option<Permit>, now: Moment) -> Use {
+        self.add_limited(environment, permit, None, now)
     }
 
     /// As [`Pool::add`], for an environment that has a permit for itself, which it gives back when it leaves.
@@ -156,9 +169,10 @@ impl<E: Member> Pool<E> {
         permit: Option<Permit>,
         own: Option<EnvironmentPermit>,
         now: Moment,
-    ) {
-        let record = Record { phase: Phase::Busy(permit), born: now, _permit: own };
+    ) -> Use {
+        let record = Record { phase: Phase::Busy(permit), uses: 1, born: now, _permit: own };
         self.state.lock().members.insert(environment.key(), record);
+        Use(1)
     }
 
     /// Whether it has no environment at all.
@@ -166,11 +180,12 @@ impl<E: Member> Pool<E> {
         self.state.lock().members.is_empty()
     }
 
-    /// The caller of `environment`'s invocation has been answered: its concurrency is free again.
-    pub fn answered(&self, environment: &E) {
+    /// The caller of `environment`'s invocation has been answered: its concurrency is free again. If the environment
+    /// has become idle before this was said, it was free again then.
+    pub fn answered(&self, environment: &E, of: Use) {
         let mut state = self.state.lock();
         let Some(member) = state.members.get_mut(&environment.key()) else { return };
-        if let Phase::Busy(permit) = &mut member.phase {
+        if let (Phase::Busy(permit), true) = (&mut member.phase, of == Use(member.uses)) {
             drop(permit.take());
             member.phase = Phase::Finishing;
             state.finishing += 1;
@@ -178,14 +193,17 @@ impl<E: Member> Pool<E> {
     }
 
     /// `environment` can take the next invocation: the first waiter gets it, or it joins the idle ones. A closed
-    /// pool retires it.
+    /// pool retires it. Nothing changes for one that is idle already.
     pub fn idle(self: &Arc<Self>, environment: &E, now: Moment) {
         let mut state = self.state.lock();
         let state = &mut *state;
         let Some(member) = state.members.get_mut(&environment.key()) else { return };
-        if let Phase::Finishing = std::mem::replace(&mut member.phase, Phase::Busy(None)) {
-            state.finishing -= 1;
+        match std::mem::replace(&mut member.phase, Phase::Busy(None)) {
+            Phase::Idle => return member.phase = Phase::Idle,
+            Phase::Finishing => state.finishing -= 1,
+            Phase::Busy(_) => {}
         }
+        member.uses += 1;
         if !state.open || now.since(member.born) >= self.max_age {
             state.members.remove(&environment.key());
             return environment.retire();

@@ -22,6 +22,7 @@ use crate::admission::Permit;
 use crate::assignment::{Assignment, assign};
 use crate::function::Target;
 use crate::generation::{Generation, PooledEnvironment};
+use crate::pool::Use;
 use crate::tenants::Tenancy;
 use crate::{Error, Inner, Invoker, recursion};
 
@@ -56,6 +57,7 @@ pub struct StreamingAnswer {
 /// An invocation that an environment has begun.
 struct Begun {
     environment: PooledEnvironment,
+    used: Use,
     running: Running,
 }
 
@@ -89,10 +91,10 @@ impl Invoker {
         recursion::guard(&target, &mut invocation)?;
         let wanted = Wanted { log_tail: want_log_tail, stream: false };
         let begun = self.begin(&target, &generation, tenant_id, invocation, wanted).await?;
-        let Begun { environment, running } = begun;
+        let Begun { environment, used, running } = begun;
         let outcome = running.response.await.map_err(|_| Error::ShuttingDown)?;
         if let Some(pool) = generation.pool_of(&environment) {
-            pool.answered(&environment);
+            pool.answered(&environment, used);
         }
         let log_tail = match want_log_tail {
             true => running.finished.await.ok().and_then(|finished| finished.log_tail),
@@ -167,14 +169,12 @@ impl Invoker {
                     }
                 }
             };
-            let Some(environment) = lease.begin(permit) else { continue };
+            let Some((environment, used)) = lease.begin(permit) else { continue };
             match environment.environment.invoke(invocation, wanted) {
-                Ok(running) => return Ok(Begun { environment, running }),
+                Ok(running) => return Ok(Begun { environment, used, running }),
                 // It ended between being taken and being used. Another will do.
-                Err((refused, _)) => {
-                    if let Some(pool) = generation.pool_of(&environment) {
-                        pool.ended(&environment);
-                    }
+                Err((refused, refusal)) => {
+                    generation.refused(&environment, refusal);
                     invocation = refused;
                 }
             }
@@ -208,11 +208,11 @@ impl Inner {
                 // By what the environment itself says of its tenant, so that it gets into no other's pool.
                 let pool = generation.on_demand(environment.config().tenant_id.as_ref())?;
                 let environment = generation.pooled(&environment);
-                pool.add_limited(&environment, Some(permit), own, inner.services.clock.moment());
+                let used = pool.add_limited(&environment, Some(permit), own, inner.services.clock.moment());
                 match environment.environment.invoke(invocation, wanted) {
-                    Ok(running) => Ok(Begun { environment, running }),
+                    Ok(running) => Ok(Begun { environment, used, running }),
                     Err((_, refusal)) => {
-                        pool.ended(&environment);
+                        generation.refused(&environment, refusal);
                         Err(Error::Environment(refusal.to_string()))
                     }
                 }

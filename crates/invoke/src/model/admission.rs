@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rushlight_model::arn::FunctionId;
 use shuttle::{future, thread};
 
-use super::{check_all, check_some, dies_with, function};
-use crate::admission::{Admission, EnvironmentPermit, Permit, Throttle};
+use super::{check_all, check_some, dies_with, free, function, race};
+use crate::admission::{Admission, EnvironmentPermit, Throttle};
 
 /// Counts what runs, beside the admission and without a turn of its own.
 #[derive(Default)]
@@ -41,21 +41,9 @@ impl<P> Drop for Runs<P> {
     }
 }
 
-/// What is free, found out by taking all of it.
-fn free(admission: &Admission, function: &FunctionId, reserved: Option<u32>) -> usize {
-    let all: Vec<Permit> = std::iter::from_fn(|| admission.admit_to(function, reserved).ok()).collect();
-    all.len()
-}
-
 fn free_environments(admission: &Admission, function: &FunctionId) -> usize {
     let admit = || admission.admit_environment_of(function, None).ok();
     std::iter::from_fn(admit).collect::<Vec<EnvironmentPermit>>().len()
-}
-
-/// Runs `each` of them in a thread, and waits for all.
-fn race<T: Send + 'static>(each: impl IntoIterator<Item = impl FnOnce() -> T + Send + 'static>) -> Vec<T> {
-    let threads: Vec<_> = each.into_iter().map(|one| thread::spawn(one)).collect();
-    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }
 
 #[test]

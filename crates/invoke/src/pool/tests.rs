@@ -41,17 +41,19 @@ fn at(seconds: u64) -> Moment {
 
 fn with_idle(environments: &[usize]) -> (Arc<Pool<Fake>>, Admission) {
     let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1000));
-    for key in environments {
-        pool.add(&fake(*key), Some(permit(&admission)), at(0));
-    }
-    for key in environments {
-        pool.answered(&fake(*key));
+    let added = |key: &usize| (*key, pool.add(&fake(*key), Some(permit(&admission)), at(0)));
+    for (key, used) in &environments.iter().map(added).collect::<Vec<_>>() {
+        pool.answered(&fake(*key), *used);
         pool.idle(&fake(*key), at(*key as u64));
     }
     (pool, admission)
 }
 
 fn take_idle(pool: &Arc<Pool<Fake>>, admission: &Admission) -> Option<Fake> {
+    use_idle(pool, admission).map(|(environment, _)| environment)
+}
+
+fn use_idle(pool: &Arc<Pool<Fake>>, admission: &Admission) -> Option<(Fake, Use)> {
     match pool.take(at(100)) {
         Taken::Idle(lease) => lease.begin(permit(admission)),
         Taken::Wait { .. } => None,
@@ -83,9 +85,9 @@ fn a_lease_dropped_unused_goes_back() {
 #[test]
 fn waiting_is_worth_while_only_for_finishing_environments() {
     let (pool, admission) = with_idle(&[1]);
-    assert!(take_idle(&pool, &admission).is_some());
+    let (_, used) = use_idle(&pool, &admission).unwrap();
     assert!(matches!(pool.take(at(5)), Taken::Wait { soon: false, .. }));
-    pool.answered(&fake(1));
+    pool.answered(&fake(1), used);
     let first = pool.take(at(5));
     assert!(matches!(first, Taken::Wait { soon: true, .. }));
     assert!(matches!(pool.take(at(5)), Taken::Wait { soon: false, .. }), "it is promised to the first");
@@ -105,17 +107,42 @@ fn a_waiter_that_gave_up_is_passed_over() {
 #[test]
 fn an_answer_frees_the_concurrency_before_the_environment_is_idle() {
     let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1));
-    pool.add(&fake(1), Some(permit(&admission)), at(0));
+    let used = pool.add(&fake(1), Some(permit(&admission)), at(0));
     let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
     let function = FunctionId { scope, name: "f".into() };
     assert!(admission.admit_to(&function, None).is_err());
-    pool.answered(&fake(1));
+    pool.answered(&fake(1), used);
     assert!(admission.admit_to(&function, None).is_ok());
     pool.idle(&fake(1), at(1));
     assert_eq!(take_idle(&pool, &admission), Some(fake(1)));
     pool.ended(&fake(1));
     assert!(admission.admit_to(&function, None).is_ok(), "death gives back too");
     assert!(pool.state.lock().members.is_empty());
+}
+
+#[test]
+fn an_answer_that_is_heard_of_late_frees_nothing_of_the_next_invocation() {
+    let (pool, admission) = (Arc::new(Pool::new(Duration::from_secs(1000))), Admission::new(1));
+    let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
+    let function = FunctionId { scope, name: "f".into() };
+    let first = pool.add(&fake(1), Some(permit(&admission)), at(0));
+    pool.idle(&fake(1), at(1));
+    let Taken::Idle(lease) = pool.take(at(1)) else { panic!("one is idle") };
+    pool.answered(&fake(1), first);
+    let (_, second) = lease.begin(permit(&admission)).unwrap();
+    pool.answered(&fake(1), first);
+    assert!(admission.admit_to(&function, None).is_err());
+    assert!(matches!(pool.take(at(1)), Taken::Wait { soon: false, .. }));
+    pool.answered(&fake(1), second);
+    assert!(admission.admit_to(&function, None).is_ok());
+}
+
+#[test]
+fn an_environment_is_idle_once_however_often_it_is_said() {
+    let (pool, admission) = with_idle(&[1]);
+    pool.idle(&fake(1), at(2));
+    assert_eq!(take_idle(&pool, &admission), Some(fake(1)));
+    assert_eq!(take_idle(&pool, &admission), None);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Subject {
         let permit = self.admission.admit_to(&self.function, None)?;
         let pool = self.tenants.pool(tenant);
         match pool.take(at(1)) {
-            Taken::Idle(lease) => Ok(lease.begin(permit).unwrap()),
+            Taken::Idle(lease) => Ok(lease.begin(permit).unwrap().0),
             Taken::Wait { .. } => {
                 let own = self.admission.admit_environment_of(&self.function, None)?;
                 let key = self.made.fetch_add(1, Ordering::Relaxed);
@@ -66,9 +66,7 @@ impl Subject {
     }
 
     fn end(&self, environment: &Fake) {
-        let pool = self.tenants.pool(&environment.tenant_id);
-        pool.answered(environment);
-        pool.idle(environment, at(2));
+        self.tenants.pool(&environment.tenant_id).idle(environment, at(2));
     }
 
     fn known(&self) -> usize {
