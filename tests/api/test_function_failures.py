@@ -245,6 +245,30 @@ def test_misuse_of_the_runtime_api(deploy, client, python_runtime):
     assert payload(client.invoke(FunctionName=name))["seen"] == seen
 
 
+HASTY = """#!/usr/bin/env python3
+import os, re, socket
+host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+api = socket.create_connection((host, int(port)))
+api.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+event = b""
+while b"\\r\\n\\r\\n" not in event or event.endswith(b"\\r\\n\\r\\n"):
+    event += api.recv(65536)
+request = re.search(rb"Lambda-Runtime-Aws-Request-Id: (\\S+)", event)[1]
+body = event.rsplit(b"\\r\\n\\r\\n", 1)[1]
+api.sendall(b"POST /2018-06-01/runtime/invocation/" + request + b"/response HTTP/1.1\\r\\n"
+            b"Host: x\\r\\nContent-Length: " + str(len(body)).encode() + b"\\r\\n\\r\\n" + body)
+os._exit(5)
+"""
+
+
+def test_a_runtime_that_answers_and_ends_at_once(deploy, client):
+    """What it has sent counts, whatever is noticed first: the answer, or the end."""
+    name = deploy(packages.bootstrap(HASTY), runtime="provided.al2023", Timeout=20)
+    for number in range(30):
+        answer = client.invoke(FunctionName=name, Payload=json.dumps(number))
+        assert (answer.get("FunctionError"), payload(answer)) == (None, number)
+
+
 # Ends
 
 

@@ -58,6 +58,8 @@ pub struct Environment {
     pub(crate) large_heads: Semaphore,
     /// The permit to read a body that is kept: one at a time, so that many half-sent answers hold no memory.
     bodies: Semaphore,
+    /// How many connections are open on which the runtime has asked for an event.
+    pub(crate) runtime_connections: watch::Sender<usize>,
     pub(crate) state: Mutex<State>,
     owner: Weak<dyn Owner>,
     version: String,
@@ -190,6 +192,7 @@ impl Environment {
             supervisor: Notify::new(),
             large_heads: Semaphore::new(2),
             bodies: Semaphore::new(1),
+            runtime_connections: watch::Sender::new(0),
             state: Mutex::new(State {
                 machine,
                 host: Host::default(),

@@ -39,13 +39,31 @@ struct Connection {
     writer: Arc<Waiter>,
     /// An answer that is held back until the next request, which has arrived, is answered too.
     held: &'static [u8],
+    /// Since the runtime has asked for an event here.
+    of_runtime: Option<OfRuntime>,
+}
+
+/// Counts a connection as the runtime's until it is closed.
+struct OfRuntime(Arc<Environment>);
+
+impl OfRuntime {
+    fn new(environment: Arc<Environment>) -> Self {
+        environment.runtime_connections.send_modify(|count| *count += 1);
+        Self(environment)
+    }
+}
+
+impl Drop for OfRuntime {
+    fn drop(&mut self) {
+        self.0.runtime_connections.send_modify(|count| *count -= 1);
+    }
 }
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(environment: Arc<Environment>, stream: TcpStream) {
     let (read, write) = stream.into_split();
-    let mut connection =
-        Connection { environment, reader: Reader::new(read), writer: Waiter::new(write), held: b"" };
+    let (reader, writer) = (Reader::new(read), Waiter::new(write));
+    let mut connection = Connection { environment, reader, writer, held: b"", of_runtime: None };
     while connection.request().await.is_ok() {}
 }
 
@@ -109,6 +127,7 @@ impl Connection {
             self.writer.write_all(self.writer.take_first()).await?;
             return Ok(self.writer.write_all(Reply::refused(refused).bytes()).await?);
         }
+        self.of_runtime.get_or_insert_with(|| OfRuntime::new(self.environment.clone()));
         loop {
             // What has arrived already does not wake this task again.
             let pipelined = self.reader.pending();

@@ -115,7 +115,7 @@ pub(crate) async fn supervise(environment: Arc<Environment>, servers: Vec<AbortH
                 // The deadline may have moved on: then it means nothing.
                 let _ = environment.input(Input::Tick);
             }
-            ended = processes.ended() => process_ended(&environment, ended),
+            ended = processes.ended() => process_ended(&environment, ended).await,
         }
     }
     for server in servers {
@@ -130,7 +130,7 @@ async fn reached(environment: &Environment, deadline: Option<Moment>) {
     }
 }
 
-fn process_ended(environment: &Arc<Environment>, ended: Ended) {
+async fn process_ended(environment: &Arc<Environment>, ended: Ended) {
     let exit = match ended {
         Ended::Extension(name, exit) => return environment.extension_exited(&name, exit),
         Ended::Runtime(exit) => exit,
@@ -140,8 +140,23 @@ fn process_ended(environment: &Arc<Environment>, ended: Ended) {
         None => Failure::platform("The sandbox has lost sight of the runtime"),
     };
     tracing::debug!(environment = environment.id(), ?exit, "environment.runtime_exited");
+    last_requests(environment).await;
     // Expected while a reset is under way: then it means nothing.
     let _ = environment.failed(Input::Failed, failure);
+}
+
+/// How long the last requests of a runtime that has ended are waited for: what another process has of its connections
+/// does not end with it.
+const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
+/// A runtime may answer and end without waiting to hear that it has answered: what it has sent counts.
+async fn last_requests(environment: &Environment) {
+    let mut connections = environment.runtime_connections.subscribe();
+    // Both branches are cancel-safe.
+    tokio::select! {
+        _ = connections.wait_for(|count| *count == 0) => {}
+        () = environment.services.clock.sleep(LAST_REQUESTS) => {}
+    }
 }
 
 async fn run(environment: &Arc<Environment>, job: Job, processes: &mut Processes) {
