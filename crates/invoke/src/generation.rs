@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::Error;
 use crate::function::{Identity, Target};
 use crate::pool::{Member, Pool, idle_since};
-use crate::provisioned::Provisioned;
+use crate::provisioned::{Prepared, Provisioned};
 use crate::sampling::Sampler;
 use crate::tenants::Tenants;
 
@@ -47,6 +47,16 @@ impl Member for PooledEnvironment {
     }
 }
 
+impl Prepared for PooledEnvironment {
+    fn is_initialized(&self) -> bool {
+        self.environment.initialized()
+    }
+
+    fn is_ended(&self) -> bool {
+        self.environment.is_ended()
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Generation {
@@ -65,7 +75,7 @@ pub(crate) struct Generation {
 #[derive(Debug)]
 enum Environments {
     /// Everybody each of them.
-    Shared { on_demand: Arc<Pool<PooledEnvironment>>, provisioned: Provisioned },
+    Shared { on_demand: Arc<Pool<PooledEnvironment>>, provisioned: Provisioned<PooledEnvironment> },
     /// One tenant each, for life. None is kept ready: for whom would it be?
     PerTenant(Tenants<PooledEnvironment>),
 }
@@ -103,7 +113,7 @@ impl Generation {
     }
 
     /// The environments that are kept ready, where that may be.
-    pub(crate) fn provisioned(&self) -> Option<&Provisioned> {
+    pub(crate) fn provisioned(&self) -> Option<&Provisioned<PooledEnvironment>> {
         match &self.environments {
             Environments::Shared { provisioned, .. } => Some(provisioned),
             Environments::PerTenant(_) => None,

@@ -8,30 +8,34 @@
 //! consistent; the counters do not depend on less, since each is changed by one read-modify-write.
 
 mod admission;
+mod fake;
 mod pool;
+mod provisioned;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rushlight_model::arn::{FunctionId, Scope};
+use rushlight_model::clock::Moment;
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Runner, thread};
 
-use crate::admission::{Admission, Permit};
+use crate::admission::{Admission, EnvironmentPermit, Permit};
 use crate::sync::AtomicU32;
 
 /// More than any case here has; one that has more is too large for [`check_all`].
 const MOST_SCHEDULES: usize = 100_000;
 
 /// Runs `case` under every schedule that there is.
-fn check_all(case: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn check_all(case: impl Fn() + Send + Sync + 'static) {
     let schedules = run(DfsScheduler::new(Some(MOST_SCHEDULES), false), case);
     assert!(schedules < MOST_SCHEDULES, "not all schedules were tried");
 }
 
 /// Runs `case` under `schedules` schedules at random.
-fn check_some(schedules: usize, case: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn check_some(schedules: usize, case: impl Fn() + Send + Sync + 'static) {
     let case = Arc::new(case);
     let same = Arc::clone(&case);
     run(RandomScheduler::new(schedules / 2), move || case());
@@ -53,6 +57,10 @@ fn dies_with(held: impl Sized) {
     assert!(death.is_err());
 }
 
+fn at(seconds: u64) -> Moment {
+    Moment::default() + Duration::from_secs(seconds)
+}
+
 fn function(name: &str) -> FunctionId {
     let scope = Scope { account: "123456789012".into(), region: "eu-west-1".into() };
     FunctionId { scope, name: name.into() }
@@ -64,8 +72,15 @@ fn free(admission: &Admission, function: &FunctionId, reserved: Option<u32>) -> 
     all.len()
 }
 
+fn free_environments(admission: &Admission, function: &FunctionId) -> usize {
+    let admit = || admission.admit_environment_of(function, None).ok();
+    std::iter::from_fn(admit).collect::<Vec<EnvironmentPermit>>().len()
+}
+
 /// Runs `each` of them in a thread, and waits for all.
-fn race<T: Send + 'static>(each: impl IntoIterator<Item = impl FnOnce() -> T + Send + 'static>) -> Vec<T> {
+pub(crate) fn race<T: Send + 'static>(
+    each: impl IntoIterator<Item = impl FnOnce() -> T + Send + 'static>,
+) -> Vec<T> {
     let threads: Vec<_> = each.into_iter().map(|one| thread::spawn(one)).collect();
     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }

@@ -175,9 +175,14 @@ impl<E: Member> Pool<E> {
         Use(1)
     }
 
+    /// How many environments it has, whatever they do.
+    pub fn len(&self) -> usize {
+        self.state.lock().members.len()
+    }
+
     /// Whether it has no environment at all.
     pub fn is_empty(&self) -> bool {
-        self.state.lock().members.is_empty()
+        self.len() == 0
     }
 
     /// The caller of `environment`'s invocation has been answered: its concurrency is free again. If the environment

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rushlight_environment::{Environment, Initialization};
+use rushlight_environment::Initialization;
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::{Clock, Moment};
 use rushlight_model::concurrency::Provision;
@@ -20,34 +20,46 @@ use rushlight_model::version::Version;
 use rushlight_store::table::function::head_key;
 
 use crate::assignment::assign_ready;
-use crate::generation::{Generation, PooledEnvironment};
-use crate::pool::{Lease, Pool};
+use crate::generation::Generation;
+use crate::pool::{Lease, Member, Pool};
 use crate::sync::Mutex;
 use crate::{Inner, Invoker};
 
-/// The environments of one version that are kept ready.
-#[derive(Debug)]
-pub(crate) struct Provisioned {
-    pub(crate) pool: Arc<Pool<PooledEnvironment>>,
-    state: Mutex<State>,
+/// What has to be known of an environment that is kept ready.
+pub(crate) trait Prepared: Member {
+    /// Whether its initialisation has succeeded.
+    fn is_initialized(&self) -> bool;
+
+    fn is_ended(&self) -> bool;
 }
 
-#[derive(Debug, Default)]
-struct State {
+/// The environments of one version that are kept ready.
+#[derive(Debug)]
+pub(crate) struct Provisioned<E: Prepared> {
+    pub(crate) pool: Arc<Pool<E>>,
+    state: Mutex<State<E>>,
+}
+
+#[derive(Debug)]
+struct State<E> {
     wanted: usize,
     /// Being started: not members yet.
     starting: usize,
-    members: Vec<Arc<Environment>>,
+    members: Vec<E>,
+    /// Have said that their initialisation is over, and are not members yet. It is said once, and what an environment
+    /// looks like later says nothing: it may serve an invocation then.
+    early: Vec<E>,
     failed: bool,
 }
 
-impl Provisioned {
+impl<E: Prepared> Provisioned<E> {
     pub(crate) fn new(max_age: Duration) -> Self {
-        Self { pool: Arc::new(Pool::new(max_age)), state: Mutex::default() }
+        let state = State { wanted: 0, starting: 0, members: Vec::new(), early: Vec::new(), failed: false };
+        Self { pool: Arc::new(Pool::new(max_age)), state: Mutex::new(state) }
     }
 
     /// From now on so many are wanted; a failure before is forgotten.
-    fn want(&self, wanted: u32) {
+    pub(crate) fn want(&self, wanted: u32) {
         let mut state = self.state.lock();
         state.wanted = wanted as usize;
         state.failed = false;
@@ -58,14 +70,14 @@ impl Provisioned {
         self.pool.close();
     }
 
-    fn provision(&self) -> Provision {
+    pub(crate) fn provision(&self) -> Provision {
         let state = self.state.lock();
-        let ready = state.members.iter().filter(|member| member.initialized()).count();
+        let ready = state.members.iter().filter(|member| member.is_initialized()).count();
         Provision { ready: u32::try_from(ready).unwrap_or(u32::MAX), failed: state.failed }
     }
 
     /// An environment that is ready now or within a moment.
-    pub(crate) async fn lease(&self, clock: &Clock) -> Option<Lease<PooledEnvironment>> {
+    pub(crate) async fn lease(&self, clock: &Clock) -> Option<Lease<E>> {
         if self.state.lock().members.is_empty() {
             return None;
         }
@@ -73,50 +85,69 @@ impl Provisioned {
     }
 
     /// The environment asks for an event, or its initialisation has failed.
-    pub(crate) fn idle(&self, environment: &PooledEnvironment, now: Moment) {
-        if environment.environment.initialized() {
+    pub(crate) fn idle(&self, environment: &E, now: Moment) {
+        let mut state = self.state.lock();
+        if !state.members.iter().any(|member| member.key() == environment.key()) {
+            return state.early.push(environment.clone());
+        }
+        drop(state);
+        self.idle_member(environment, now);
+    }
+
+    fn idle_member(&self, environment: &E, now: Moment) {
+        if environment.is_initialized() {
             return self.pool.idle(environment, now);
         }
         self.state.lock().failed = true;
         self.pool.discard(environment);
     }
 
-    pub(crate) fn ended(&self, environment: &PooledEnvironment) {
+    pub(crate) fn ended(&self, environment: &E) {
         self.pool.ended(environment);
-        self.state.lock().members.retain(|member| !Arc::ptr_eq(member, &environment.environment));
+        self.state.lock().members.retain(|member| member.key() != environment.key());
     }
 
     /// Whether one more is to be started; it then counts as being started.
-    fn begin_start(&self) -> bool {
+    pub(crate) fn begin_start(&self) -> bool {
         let mut state = self.state.lock();
         let missing = !state.failed && state.members.len() + state.starting < state.wanted;
         state.starting += usize::from(missing);
         missing
     }
 
-    fn started(&self, environment: Option<&PooledEnvironment>, now: Moment) {
+    /// What was to be started is a member from now on, or could not be started.
+    pub(crate) fn started(&self, environment: Option<&E>, now: Moment) {
         let mut state = self.state.lock();
         state.starting -= 1;
-        match environment {
-            Some(environment) => {
-                state.members.push(Arc::clone(&environment.environment));
-                drop(state);
-                self.pool.add(environment, None, now);
-            }
-            None => state.failed = true,
+        let Some(environment) = environment else {
+            state.failed = true;
+            return;
+        };
+        self.pool.add(environment, None, now);
+        state.members.push(environment.clone());
+        let is_early = state.early.extract_if(.., |early| early.key() == environment.key()).count() > 0;
+        drop(state);
+        if environment.is_ended() {
+            // Maybe before it was a member.
+            self.ended(environment);
+        } else if is_early {
+            self.idle_member(environment, now);
         }
     }
 
     /// Retires those that are too many or too old, as far as they are idle.
     pub(crate) fn trim(&self, now: Moment) {
-        let surplus = {
-            let state = self.state.lock();
+        let wanted = {
+            let mut state = self.state.lock();
+            // One that was forgotten since it was about to end may have said once more that it is idle.
+            state.early.retain(|early| !early.is_ended());
             if state.members.is_empty() {
                 return;
             }
-            state.members.len().saturating_sub(state.wanted)
+            state.wanted
         };
-        self.pool.retire_idle(surplus);
+        // Members that were retired already are none of the pool's.
+        self.pool.retire_idle(self.pool.len().saturating_sub(wanted));
         self.pool.retire_aged(now);
     }
 }
@@ -140,13 +171,6 @@ impl Inner {
         };
         let pooled = started.map(|environment| generation.pooled(&environment));
         provisioned.started(pooled.as_ref(), self.services.clock.moment());
-        // It may have been initialised, or have ended, before it was a member.
-        let Some(pooled) = pooled else { return };
-        if pooled.environment.is_ended() {
-            provisioned.ended(&pooled);
-        } else if pooled.environment.initialized() {
-            provisioned.idle(&pooled, self.services.clock.moment());
-        }
     }
 }
 

@@ -2,58 +2,14 @@
 //! waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rushlight_model::clock::Moment;
 use shuttle::{future, thread};
 
-use super::{check_all, check_some, free, function};
+use super::fake::Fake;
+use super::{at, check_all, check_some, free, function};
 use crate::admission::{Admission, Permit};
-use crate::pool::{Lease, Member, Pool, Taken, Use};
-
-/// An environment that refuses what environments refuse, and fails the check when it is used as none may be.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Fake(Arc<Behind>);
-
-#[derive(Debug, Default)]
-struct Behind {
-    serves: AtomicBool,
-    ended: AtomicBool,
-    retired: AtomicUsize,
-}
-
-impl Fake {
-    /// Whether it takes the invocation; it does not once it has ended.
-    pub(super) fn invoke(&self) -> bool {
-        let ended = self.0.ended.load(Ordering::SeqCst);
-        assert!(ended || self.retired() == 0, "retired before it was assigned");
-        assert!(ended || !self.0.serves.swap(true, Ordering::SeqCst), "assigned to two invocations");
-        !ended
-    }
-
-    pub(super) fn finish(&self) {
-        self.0.serves.store(false, Ordering::SeqCst);
-    }
-
-    pub(super) fn end(&self) {
-        self.0.ended.store(true, Ordering::SeqCst);
-    }
-
-    pub(super) fn retired(&self) -> usize {
-        self.0.retired.load(Ordering::SeqCst)
-    }
-}
-
-impl Member for Fake {
-    fn key(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
-    }
-
-    fn retire(&self) {
-        self.0.retired.fetch_add(1, Ordering::SeqCst);
-    }
-}
+use crate::pool::{Lease, Pool, Taken, Use};
 
 /// A pool, what admits to it, and one environment in it that initialises.
 #[derive(Clone)]
@@ -133,10 +89,6 @@ impl Subject {
     fn free(&self) -> usize {
         free(&self.admission, &function("f"), None)
     }
-}
-
-fn at(seconds: u64) -> Moment {
-    Moment::default() + Duration::from_secs(seconds)
 }
 
 #[test]
