@@ -8,9 +8,11 @@
 //! consistent; the counters do not depend on less, since each is changed by one read-modify-write.
 
 mod admission;
+mod assignment;
 mod fake;
 mod pool;
 mod provisioned;
+mod tenants;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

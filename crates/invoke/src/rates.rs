@@ -139,4 +139,25 @@ mod tests {
         assert_eq!(taken("a", 0), 0, "time that goes back gives nothing");
         assert_eq!(taken("a", 500_000), 100, "what is not used is not saved up");
     }
+    #[test]
+    fn racing_requests_take_no_more_than_there_is() {
+        use std::sync::Arc;
+
+        use crate::model::{check_all, race};
+
+        const RATE: Rate = Rate { most: 2, seconds: 1 };
+        // The first request of all makes the bucket; later ones may be told an earlier time.
+        for (millis, enough) in [([0, 0], 2), ([0, 500], 3), ([500, 0], 3)] {
+            check_all(move || {
+                let buckets = Arc::<Mutex<HashMap<&str, Bucket>>>::default();
+                let taken = race(millis.map(|millis| {
+                    let buckets = Arc::clone(&buckets);
+                    let now = Moment::default() + Duration::from_millis(millis);
+                    move || [(); 2].map(|()| take(&buckets, &"a", RATE, now))
+                }));
+                let taken = taken.iter().flatten().filter(|taken| **taken).count();
+                assert!((2..=enough).contains(&taken), "{taken}");
+            });
+        }
+    }
 }
