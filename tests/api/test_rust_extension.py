@@ -71,6 +71,8 @@ def test_its_life(observed):
         error, payload, request = function.invoke(number=number)
         assert (error, payload) == (None, {"do": "echo", "number": number})
         requests.append(request)
+        # So that the next one finds the same environment.
+        function.wait_for(lambda: [line for line in function.log() if line.startswith("REPORT")], number + 1)
     (registered,) = function.said("registered")
     assert registered == {
         "functionName": function.name, "functionVersion": "$LATEST", "handler": "index.handler", "accountId": ACCOUNT,
