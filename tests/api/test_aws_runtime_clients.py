@@ -266,7 +266,11 @@ class Run:
         pages = self.logs.get_paginator("filter_log_events")
 
         def complete():
-            found = pages.paginate(logGroupName=f"/aws/lambda/{self.name}")
+            try:
+                found = list(pages.paginate(logGroupName=f"/aws/lambda/{self.name}"))
+            except self.logs.exceptions.ResourceNotFoundException:
+                # Nothing was written to it yet.
+                return None
             events = [event for page in found for event in page["events"]]
             reports = [event for event in events if event["message"].startswith("REPORT") or '"platform.report"' in event["message"]]
             return events if len(reports) == invocations else None
