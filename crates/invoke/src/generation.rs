@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::RwLock;
 use rushlight_environment::{Environment, Initialization, NotAvailable, Owner};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
@@ -21,6 +20,7 @@ use crate::function::{Identity, Target};
 use crate::pool::{Member, Pool, idle_since};
 use crate::provisioned::{Prepared, Provisioned};
 use crate::sampling::Sampler;
+use crate::sync::RwLock;
 use crate::tenants::Tenants;
 
 /// An environment as a pool holds it.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use rushlight_environment::Environment;
+
+use crate::sync::Mutex;
 
 /// Users of packages by SHA-256 in lower-case hex.
 #[derive(Debug, Default)]
