@@ -24,6 +24,8 @@ pub struct Caller {
     pub principal: Principal,
     /// The address at the other end of the connection.
     pub source_ip: Option<IpAddr>,
+    /// Whether the connection is encrypted, as far as this server knows: what ends TLS in front of it, it cannot see.
+    pub is_encrypted: bool,
     /// The client's name for itself.
     pub user_agent: Option<HeaderValue>,
     /// The function whose execution environment's credentials were used.
@@ -33,15 +35,14 @@ pub struct Caller {
 impl Caller {
     /// A caller of whom nothing else is known.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, source_ip: None, user_agent: None, source_function_arn: None }
+        Self { principal, source_ip: None, is_encrypted: false, user_agent: None, source_function_arn: None }
     }
 
     /// What policies can ask about the call itself. `now` in Unix seconds.
     pub fn context<'a>(&'a self, region: &'a str, now: i64) -> Context<'a> {
         let mut context = Context::new();
         context.insert_time(now).insert(key::REQUESTED_REGION, region);
-        // TLS ends in front of the server, where it is used; what cannot be seen is not claimed.
-        context.insert(key::SECURE_TRANSPORT, false).insert(key::VIA_AWS_SERVICE, false);
+        context.insert(key::SECURE_TRANSPORT, self.is_encrypted).insert(key::VIA_AWS_SERVICE, false);
         if let Some(address) = self.source_ip {
             context.insert(key::SOURCE_IP, address);
         }
@@ -244,6 +245,7 @@ mod tests {
         assert_eq!(check(conditions, &caller), Ok(()));
         for changed in [
             Caller { source_ip: "11.1.2.3".parse().ok(), ..caller.clone() },
+            Caller { is_encrypted: true, ..caller.clone() },
             Caller { user_agent: None, ..caller.clone() },
             Caller { source_function_arn: None, ..caller.clone() },
         ] {

@@ -101,6 +101,8 @@ pub struct CodeUrl<'a> {
     pub valid: Duration,
     /// The `Host` header of the request that asks for the URL.
     pub host: Option<&'a str>,
+    /// Whether that request came over an encrypted connection.
+    pub is_encrypted: bool,
 }
 
 /// Makes presigned URLs for packages, as in `Code.Location` of GetFunction.

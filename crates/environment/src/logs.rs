@@ -29,6 +29,8 @@ use crate::telemetry::{Source, Telemetry};
 
 /// Bytes that one reading takes out of a pipe.
 const PIECE: usize = 8 * 1024;
+/// Bytes after which others have their turn: a function that floods its log is to hold up nobody else.
+const TURN: usize = 64 * 1024;
 /// Bytes that are read at most between the end of an invocation and its END line: what the pipes can hold. A child
 /// process that never stops writing does not hold the END line up.
 const LAST_READING: usize = 256 * 1024;
@@ -213,13 +215,20 @@ impl Pipes {
     /// Reads whenever something was written, until the last writer is gone. Cancel-safe.
     pub(crate) async fn pump(self: Arc<Self>, logs: Arc<Logs>) {
         let pump = async |index: usize| {
+            let mut left = TURN;
             while let Some(pipe) = self.pipes.get(index) {
                 if pipe.receiver.readable().await.is_err() {
                     return;
                 }
                 let read = |receiver: &Receiver, piece: &mut [u8]| receiver.try_read(piece);
-                if pipe.read(&logs, read) == Reading::Closed {
-                    return;
+                match pipe.read(&logs, read) {
+                    Reading::Some(length) => left = left.saturating_sub(length),
+                    Reading::Empty => left = TURN,
+                    Reading::Closed => return,
+                }
+                if left == 0 {
+                    tokio::task::yield_now().await;
+                    left = TURN;
                 }
             }
         };

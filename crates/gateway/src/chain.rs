@@ -42,19 +42,28 @@ pub(crate) struct Received<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) body: Incoming,
     pub(crate) request_id: RequestId,
-    pub(crate) source_ip: Option<IpAddr>,
+    pub(crate) peer: Peer,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// Whether what it sends came encrypted.
+    pub is_encrypted: bool,
 }
 
 impl Gateway {
-    /// Answers one request, which came from `source_ip`. Never fails: what goes wrong becomes a response.
-    pub async fn handle(&self, request: Request<Incoming>, source_ip: Option<IpAddr>) -> HttpResponse {
+    /// Answers one request. Never fails: what goes wrong becomes a response.
+    pub async fn handle(&self, request: Request<Incoming>, peer: Peer) -> HttpResponse {
         let (parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query());
         let route = Route::of(&parts, &query, self.control.url_place());
         let request_id = RequestId::random();
-        let received = Received { parts: &parts, body, request_id, source_ip };
+        let received = Received { parts: &parts, body, request_id, peer };
         let (protocol, answer) = match route {
-            Route::FunctionUrl(host) => (Protocol::RestJson, Ok(self.function_url(received, &host).await)),
+            Route::FunctionUrl(host) => (Protocol::RestJson, Ok(self.function_url(received, host).await)),
             Route::Lambda(resolution) => {
                 (Protocol::RestJson, self.lambda(received, &resolution, &query).await)
             }
@@ -166,7 +175,7 @@ impl Gateway {
         limit: usize,
         too_large: impl FnOnce(u64) -> Error,
     ) -> Result<(Authenticated, Bytes), Error> {
-        let Received { parts, body, source_ip, .. } = received;
+        let Received { parts, body, peer, .. } = received;
         // Clients sign by the machine's time, also where the clock is virtual and ahead of it.
         let now = self.clock.machine_now().as_seconds();
         let checked = match self.authenticator.check_head(&RequestView::from(parts), accept, now) {
@@ -180,7 +189,7 @@ impl Gateway {
         let body = read(body, limit, too_large).await?;
         let mut authenticated =
             self.authenticator.check_body(checked, &body).map_err(|rejection| rejected(&rejection))?;
-        describe(&mut authenticated.caller, parts, source_ip);
+        describe(&mut authenticated.caller, parts, peer);
         Ok((authenticated, body))
     }
 }
@@ -198,8 +207,9 @@ pub(crate) async fn read(
 }
 
 /// Adds how the call came in.
-pub(crate) fn describe(caller: &mut Caller, parts: &Parts, source_ip: Option<IpAddr>) {
-    caller.source_ip = source_ip;
+pub(crate) fn describe(caller: &mut Caller, parts: &Parts, peer: Peer) {
+    caller.source_ip = peer.address;
+    caller.is_encrypted = peer.is_encrypted;
     caller.user_agent = parts.headers.get(http::header::USER_AGENT).cloned();
 }
 

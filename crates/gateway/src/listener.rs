@@ -8,11 +8,14 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
+use crate::chain::Peer;
 
 /// How much of a listener one client may take.
 #[derive(Debug, Clone, Copy)]
@@ -39,20 +42,30 @@ impl Default for Limits {
     }
 }
 
+/// How long a client may take to agree upon encryption.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A bound socket.
-#[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     limits: Limits,
+    /// Encrypts, if it is there.
+    tls: Option<TlsAcceptor>,
 }
 
 impl Listener {
-    /// Binds `address`.
+    /// Binds `address`, for plain text.
     ///
     /// # Errors
     /// What the kernel says, e.g. that the address is in use.
     pub async fn bind(address: SocketAddr, limits: Limits) -> std::io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, limits })
+        Ok(Self { socket: TcpListener::bind(address).await?, limits, tls: None })
+    }
+
+    /// Lets connections be encrypted.
+    #[must_use]
+    pub fn encrypted(self, tls: TlsAcceptor) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// Where it listens: with the port that the kernel chose if 0 was asked for.
@@ -76,8 +89,11 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (gateway, stop) = (Arc::clone(&gateway), stop.clone());
-                    connections.spawn(serve_connection(stream, gateway, self.limits, stop));
+                    let (gateway, stop, limits) = (Arc::clone(&gateway), stop.clone(), self.limits);
+                    match self.tls.clone() {
+                        None => connections.spawn(serve_connection(stream, gateway, limits, stop)),
+                        Some(tls) => connections.spawn(serve_encrypted(stream, tls, gateway, limits, stop)),
+                    };
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: breathe before trying again.
@@ -103,12 +119,45 @@ pub async fn serve_connection(
     limits: Limits,
     stop: CancellationToken,
 ) {
+    let peer = peer(&stream, false);
+    serve(stream, peer, gateway, limits, stop).await;
+}
+
+async fn serve_encrypted(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    gateway: Arc<Gateway>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let peer = peer(&stream, true);
+    let handshake = tokio::select! {
+        handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => handshake,
+        () = stop.cancelled() => return,
+    };
+    match handshake {
+        Ok(Ok(stream)) => serve(stream, peer, gateway, limits, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "connection.handshake.failed"),
+        Err(_) => tracing::debug!("connection.handshake.slow"),
+    }
+}
+
+fn peer(stream: &TcpStream, is_encrypted: bool) -> Peer {
     // Answers are written in one piece; waiting to fill a segment would only delay them.
     let _ = stream.set_nodelay(true);
-    let source_ip = stream.peer_addr().ok().map(|peer| peer.ip());
+    Peer { address: stream.peer_addr().ok().map(|peer| peer.ip()), is_encrypted }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    gateway: Arc<Gateway>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(gateway.handle(request, source_ip).await) }
+        async move { Ok::<_, Infallible>(gateway.handle(request, peer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -120,8 +120,13 @@ pub enum UrlPlace {
     /// Below `localhost`, at the port by which the caller came or else this one. Names below `localhost` lead to the
     /// own machine without anybody having to set up anything.
     Localhost(u16),
-    /// Below this domain, by HTTPS: something in front of the server ends TLS.
-    Domain(String),
+    /// Below this domain, by HTTPS, which the server or something in front of it ends.
+    Domain {
+        /// In lower case.
+        name: String,
+        /// Unless it is that of HTTPS.
+        port: Option<u16>,
+    },
 }
 
 impl UrlPlace {
@@ -136,14 +141,17 @@ impl UrlPlace {
                 && !label.ends_with('-')
         };
         let is_domain = text.len() <= DOMAIN && text.split('.').all(is_label);
-        is_domain.then(|| Self::Domain(text.to_ascii_lowercase()))
+        is_domain.then(|| Self::Domain { name: text.to_ascii_lowercase(), port: None })
     }
 
     /// The URL with this id. `host` is the `Host` header of whoever asks for it.
     #[must_use]
     pub fn url(&self, id: &str, region: &str, host: Option<&str>) -> String {
         match self {
-            Self::Domain(domain) => format!("https://{id}.lambda-url.{region}.{domain}/"),
+            Self::Domain { name, port } => {
+                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+                format!("https://{id}.lambda-url.{region}.{name}{port}/")
+            }
             Self::Localhost(listening) => {
                 let port = match host.map(port_of) {
                     Some(Ok(None)) => String::new(),
@@ -165,7 +173,7 @@ impl UrlPlace {
         let (region, below) = rest[INFIX.len()..].split_once('.')?;
         let port = port_of(host).ok()?;
         let below = below.split_once(':').map_or(below, |(domain, _)| domain);
-        let is_domain = matches!(self, Self::Domain(domain) if domain.eq_ignore_ascii_case(below));
+        let is_domain = matches!(self, Self::Domain { name, .. } if name.eq_ignore_ascii_case(below));
         let name = host.split_once(':').map_or(host, |(name, _)| name);
         let is_own = is_domain || below.eq_ignore_ascii_case("localhost");
         is_own.then_some(UrlHost { name, id, region, port, is_https: is_domain })
@@ -183,7 +191,7 @@ pub struct UrlHost<'h> {
     pub region: &'h str,
     /// The port, if it is not the protocol's own.
     pub port: Option<u16>,
-    /// Whether it is below the operator's domain, so that clients come by HTTPS.
+    /// Whether clients come by HTTPS: below the operator's domain they do.
     pub is_https: bool,
 }
 
@@ -245,7 +253,7 @@ mod tests {
 
     #[test]
     fn hosts_of_urls_are_told_from_others() {
-        let domain = UrlPlace::Domain("example.com".into());
+        let domain = UrlPlace::Domain { name: "example.com".into(), port: Some(1) };
         let locate = |host| domain.locate(host).map(|host| (host.id, host.region, host.port, host.is_https));
         for (host, located) in [
             ("abc.lambda-url.eu-west-1.localhost", ("abc", "eu-west-1", None, false)),
@@ -295,10 +303,12 @@ mod tests {
 
     #[test]
     fn a_domain_of_ones_own_is_served_by_https() {
-        let place = UrlPlace::Domain("example.com".into());
-        for host in [None, Some("127.0.0.1:1234")] {
-            let url = place.url("abc", "eu-west-1", host);
-            assert_eq!(url, "https://abc.lambda-url.eu-west-1.example.com/");
+        for (port, authority) in [(None, "example.com"), (Some(8443), "example.com:8443")] {
+            let place = UrlPlace::Domain { name: "example.com".into(), port };
+            for host in [None, Some("127.0.0.1:1234")] {
+                let url = place.url("abc", "eu-west-1", host);
+                assert_eq!(url, format!("https://abc.lambda-url.eu-west-1.{authority}/"));
+            }
         }
     }
 
@@ -307,7 +317,7 @@ mod tests {
         for (text, domain) in
             [("example.com", "example.com"), ("On.AWS", "on.aws"), ("lan", "lan"), ("a-1.x", "a-1.x")]
         {
-            assert_eq!(UrlPlace::domain(text), Some(UrlPlace::Domain(domain.into())));
+            assert_eq!(UrlPlace::domain(text), Some(UrlPlace::Domain { name: domain.into(), port: None }));
         }
         let long = ["x".repeat(63), "x".repeat(63), "x".repeat(52)].join(".");
         assert_eq!(long.len(), 180);

@@ -30,6 +30,18 @@ pub struct Flags {
     #[arg(long, env = "RUSHLIGHT_LISTEN", value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
 
+    /// Address and port to serve the same API on with TLS.
+    #[arg(long, env = "RUSHLIGHT_TLS_LISTEN", value_name = "ADDR:PORT")]
+    pub tls_listen: Option<SocketAddr>,
+
+    /// PEM file with the certificate that TLS is served with, and those that lead to its authority.
+    #[arg(long, env = "RUSHLIGHT_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// PEM file with the private key of that certificate.
+    #[arg(long, env = "RUSHLIGHT_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
     /// Allow listening on an address other than loopback without TLS.
     #[arg(long, env = "RUSHLIGHT_ALLOW_PLAIN_TEXT_NETWORK", num_args = 0..=1, default_missing_value = "true")]
     pub allow_plain_text_network: Option<bool>,
@@ -66,7 +78,7 @@ pub struct Flags {
     #[arg(long, env = "RUSHLIGHT_AVAILABILITY_ZONE_ID", value_name = "ID")]
     pub availability_zone_id: Option<String>,
 
-    /// Domain that function URLs are served below, by a TLS proxy in front [default: localhost, without TLS].
+    /// Domain that function URLs are served below, by HTTPS [default: localhost, without TLS].
     #[arg(long, env = "RUSHLIGHT_URL_DOMAIN", value_name = "DOMAIN")]
     pub url_domain: Option<String>,
 
@@ -245,6 +257,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Absolute.
     pub data_dir: PathBuf,
+    /// See [`Flags::tls_listen`].
+    pub tls: Option<TlsConfig>,
     /// See [`Flags::auth`].
     pub auth: AuthMode,
     /// See [`Flags::block_public_policies`].
@@ -291,18 +305,20 @@ impl Config {
     ///
     /// # Errors
     /// One clear sentence for each mistake an operator can make.
-    pub fn load(flags: Flags) -> anyhow::Result<(Self, LogConfig)> {
-        let file = match &flags.config {
+    pub fn load(mut flags: Flags) -> anyhow::Result<(Self, LogConfig)> {
+        let mut file = match &flags.config {
             Some(path) => read_file(path)?,
             None => Flags::default(),
         };
         let account_quotas = account_quotas(&flags, &file);
+        let tls = tls_config(&mut flags, &mut file)?;
         let listen = flags.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9000)));
         let plain_text = flags.allow_plain_text_network.or(file.allow_plain_text_network).unwrap_or(false);
         ensure!(
             listen.ip().is_loopback() || plain_text,
             "{listen} is not a loopback address and Rushlight would speak plain text there; \
-             put a TLS proxy in front of it, or add --allow-plain-text-network if the network is trusted"
+             serve it with --tls-listen, put a TLS proxy in front of it, or add --allow-plain-text-network if the \
+             network is trusted"
         );
         let account = flags.account.or(file.account).unwrap_or_else(|| "000000000000".to_owned());
         ensure!(
@@ -326,6 +342,7 @@ impl Config {
         });
         let config = Self {
             listen,
+            tls,
             data_dir: std::path::absolute(
                 flags.data_dir.or(file.data_dir).map_or_else(default_data_dir, Ok)?,
             )?,
@@ -383,6 +400,28 @@ fn account_quotas(flags: &Flags, file: &Flags) -> AccountQuotas {
             .code_storage_bytes
             .or(file.code_storage_bytes)
             .unwrap_or(default.code_storage_bytes),
+    }
+}
+
+/// Where TLS is served, and with what.
+#[derive(Debug, Clone)]
+pub struct TlsConfig {
+    /// See [`Flags::tls_listen`].
+    pub listen: SocketAddr,
+    /// See [`Flags::tls_certificate`].
+    pub certificate: PathBuf,
+    /// See [`Flags::tls_key`].
+    pub key: PathBuf,
+}
+
+fn tls_config(flags: &mut Flags, file: &mut Flags) -> anyhow::Result<Option<TlsConfig>> {
+    let listen = flags.tls_listen.or(file.tls_listen);
+    let certificate = flags.tls_certificate.take().or(file.tls_certificate.take());
+    let key = flags.tls_key.take().or(file.tls_key.take());
+    match (listen, certificate, key) {
+        (None, None, None) => Ok(None),
+        (Some(listen), Some(certificate), Some(key)) => Ok(Some(TlsConfig { listen, certificate, key })),
+        _ => bail!("TLS takes all three of --tls-listen, --tls-certificate and --tls-key"),
     }
 }
 
@@ -517,6 +556,7 @@ mod tests {
             (["--account", "12"], "an account id is twelve digits"),
             (["--region", "mars"], "not a region's name"),
             (["--url-domain", "https://a.com"], "not the name of a domain"),
+            (["--tls-listen", "0.0.0.0:443"], "takes all three"),
             (["--endpoint", "sqs=localhost"], "starts with http://"),
             (["--function-env", "novalue"], "not of the form KEY=VALUE"),
             (["--config", "/nonexistent.toml"], "cannot read /nonexistent.toml"),

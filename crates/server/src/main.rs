@@ -13,6 +13,7 @@ mod log_destination;
 mod otlp;
 mod output;
 mod s3;
+mod tls;
 mod trace_destination;
 mod wire;
 mod xml;

@@ -46,6 +46,9 @@ const CREDENTIALS_LIFETIME: Duration = Duration::from_secs(36 * 3600);
 /// The age at which an execution environment is retired: well before its credentials end.
 const ENVIRONMENT_MAX_AGE: Duration = Duration::from_secs(12 * 3600);
 
+/// What URLs need not say.
+const HTTPS_PORT: u16 = 443;
+
 /// How long an environment is idle before it is frozen.
 const FREEZE_AFTER: Duration = Duration::from_millis(100);
 
@@ -101,9 +104,7 @@ impl Server {
         let packages = PackageStore::open(&data.join("packages"))?;
         let logs = LogStore::open(&data.join("logs"), LogStoreConfig::default(), clock.clone())?;
         let log_destinations = LogDestinations::start(&config.log_destinations)?;
-        let traces = config.trace_destination.as_ref();
-        let traces = traces.map(|Pair { key, value }| TraceDestination::start(key, value).map(Arc::new));
-        let traces = traces.transpose()?;
+        let traces = trace_destination(config)?;
         let catalogue = Arc::new(catalogue(config, &data)?);
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -147,7 +148,7 @@ impl Server {
             block_public_policies: config.block_public_policies,
             runtimes: Arc::new(MachineRuntimes(catalogue)),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
-            url_place: config.url_domain.clone().unwrap_or(UrlPlace::Localhost(address.port())),
+            url_place: url_place(config, address),
             data_plane: Arc::new(Invocations(invoker.clone())),
             objects: objects(config)?,
             event_sources: Arc::new(AnySource),
@@ -216,6 +217,21 @@ impl Server {
             tracing::error!("server.shutdown.logs_failed");
         }
         self.store.close();
+    }
+}
+
+/// Where traces go, if the operator said where.
+fn trace_destination(config: &Config) -> anyhow::Result<Option<Arc<TraceDestination>>> {
+    let destination = config.trace_destination.as_ref();
+    destination.map(|Pair { key, value }| TraceDestination::start(key, value).map(Arc::new)).transpose()
+}
+
+/// Where function URLs lead: to our own TLS, if it is served, else to what is in front.
+fn url_place(config: &Config, address: SocketAddr) -> UrlPlace {
+    let tls_port = config.tls.as_ref().map(|tls| tls.listen.port()).filter(|port| *port != HTTPS_PORT);
+    match &config.url_domain {
+        Some(UrlPlace::Domain { name, .. }) => UrlPlace::Domain { name: name.clone(), port: tls_port },
+        Some(UrlPlace::Localhost(_)) | None => UrlPlace::Localhost(address.port()),
     }
 }
 
@@ -379,7 +395,7 @@ impl CodeUrls for PresignedCode {
         let expires = u32::try_from(url.valid.as_secs()).unwrap_or(600);
         let presign = |host: &str| {
             let signed = signer.presign("GET", host, &path, None, expires, Payload::Unsigned).ok()?;
-            Some(format!("http://{host}{signed}"))
+            Some(format!("{}://{host}{signed}", if url.is_encrypted { "https" } else { "http" }))
         };
         // A host that cannot be signed for is not one that a client can come back by.
         url.host.and_then(presign).or_else(|| presign(&here)).unwrap_or_default()

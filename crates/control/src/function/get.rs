@@ -87,6 +87,7 @@ fn location(
                     package: &package,
                     valid: LOCATION_VALID,
                     host: context.host.as_deref(),
+                    is_encrypted: context.caller.is_encrypted,
                 })
             }),
             source_kms_key_arn: configuration.source_kms_key_arn.clone(),

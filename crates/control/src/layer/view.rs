@@ -67,6 +67,7 @@ fn content(control: &Control, context: &RequestContext, version: &LayerVersion) 
                 package,
                 valid: LOCATION_VALID,
                 host: context.host.as_deref(),
+                is_encrypted: context.caller.is_encrypted,
             })
         }),
         code_sha256: digest.as_ref().map(Digest::to_base64),

@@ -43,7 +43,8 @@ const BODY_BYTES: usize = quota::SYNCHRONOUS_PAYLOAD_BYTES;
 
 impl Gateway {
     /// Answers a request to the function URL at `host`.
-    pub(crate) async fn function_url(&self, received: Received<'_>, host: &UrlHost<'_>) -> HttpResponse {
+    pub(crate) async fn function_url(&self, received: Received<'_>, host: UrlHost<'_>) -> HttpResponse {
+        let host = &UrlHost { is_https: host.is_https || received.peer.is_encrypted, ..host };
         let (parts, request_id) = (received.parts, received.request_id);
         let refused = |error: Error| {
             tracing::debug!(%request_id, code = %error.code, message = error.message, "request.refused");
@@ -128,7 +129,7 @@ impl Gateway {
         match auth_type {
             UrlAuthType::None => {
                 let mut caller = Caller::new(Principal::anonymous());
-                chain::describe(&mut caller, parts, received.source_ip);
+                chain::describe(&mut caller, parts, received.peer);
                 Ok((caller, chain::read(received.body, BODY_BYTES, |_| too_large()).await?))
             }
             UrlAuthType::AwsIam if self.authenticator.enforces() && has_dot_segments(parts) => {

@@ -1,16 +1,19 @@
 //! `rushlight serve`
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use rushlight_gateway::{Limits, Listener};
 use rushlight_store::DataDirectory;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{AuthMode, Config, Flags, IsolationMode, LogConfig, LogFormat};
 use crate::output::{Output, Style};
+use crate::tls::Certificate;
 use crate::wire::Server;
 
 /// Runs the verb.
@@ -24,36 +27,61 @@ pub fn run(flags: Flags, output: &Output) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config, data: DataDirectory, output: &Output) -> anyhow::Result<()> {
+async fn serve(mut config: Config, data: DataDirectory, output: &Output) -> anyhow::Result<()> {
     let listener = Listener::bind(config.listen, Limits::default())
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.address()?;
+    let encrypted = encrypted_listener(&mut config).await?;
     warn_of_choices(&config, output);
     let server = Server::build(&config, data, address).await?;
     let stop = CancellationToken::new();
-    let gateway = server.gateway();
+    let mut listeners = vec![listener];
+    let certificate = encrypted.map(|(listener, certificate)| {
+        listeners.push(listener);
+        certificate
+    });
+    // The plain one last: whoever waits for it finds all there.
+    if let Some(tls) = &config.tls {
+        output.line(format!("rushlight is listening on https://{}", tls.listen));
+    }
     output.line(format!("rushlight is listening on http://{address}"));
-    let serving = listener.serve(gateway, stop.clone(), config.shutdown_timeout);
-    tokio::pin!(serving);
+    let mut serving = JoinSet::new();
+    for listener in listeners {
+        serving.spawn(listener.serve(server.gateway(), stop.clone(), config.shutdown_timeout));
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        () = &mut serving => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv(), if certificate.is_some() => certificate.iter().for_each(|one| one.renew()),
+        }
     }
     tracing::info!(seconds = config.shutdown_timeout.as_secs(), "server.shutdown.begun");
     stop.cancel();
     // A second signal means: now.
     tokio::select! {
-        () = &mut serving => {}
+        () = async { while serving.join_next().await.is_some() {} } => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     server.shutdown().await;
     tracing::info!("server.shutdown.done");
     Ok(())
+}
+
+/// Where TLS is served, if it is. The configuration says afterwards by which port.
+async fn encrypted_listener(config: &mut Config) -> anyhow::Result<Option<(Listener, Arc<Certificate>)>> {
+    let Some(tls) = &mut config.tls else { return Ok(None) };
+    let certificate = Certificate::read(tls)?;
+    let listener = Listener::bind(tls.listen, Limits::default())
+        .await
+        .with_context(|| format!("cannot listen on {}", tls.listen))?;
+    tls.listen = listener.address()?;
+    Ok(Some((listener.encrypted(certificate.acceptor()?), certificate)))
 }
 
 fn warn_of_choices(config: &Config, output: &Output) {
