@@ -90,10 +90,7 @@ impl Server {
     /// One sentence saying what is wrong, with the mend.
     pub async fn build(config: &Config, data: DataDirectory, address: SocketAddr) -> anyhow::Result<Self> {
         let backend = start_backend(config, &data).await?;
-        let clock = match config.clock {
-            ClockMode::Real => Clock::real(),
-            ClockMode::Virtual => Clock::new_virtual(),
-        };
+        let clock = clock(config.clock);
         let root = root_key(data.path(), &config.region)?;
         let sessions = Arc::new(session_key(data.path())?);
         let store = Arc::new(Sqlite::open(&data)?);
@@ -217,6 +214,13 @@ impl Server {
             tracing::error!("server.shutdown.logs_failed");
         }
         self.store.close();
+    }
+}
+
+fn clock(mode: ClockMode) -> Clock {
+    match mode {
+        ClockMode::Real => Clock::real(),
+        ClockMode::Virtual => Clock::new_virtual(),
     }
 }
 
