@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import leftovers
 import packages
 from server import ACCOUNT, TOOLS, arn, unique, wait_until
 
@@ -160,3 +161,16 @@ def test_an_error_in_it(observed):
     assert error == "Unhandled"
     assert payload["errorType"] == "Extension.Crash"
     assert any("as told at INVOKE" in line for line in function.log())
+
+
+def test_one_that_asks_for_more_after_the_end(client, deploy):
+    """What the library does by itself: it is told of the end once, waits for what does not come, and is ended."""
+    package = packages.package({"extensions/stays": OBSERVER.read_bytes()})
+    layer = client.publish_layer_version(LayerName=unique("stays"), Content={"ZipFile": package})["LayerVersionArn"]
+    function = Observed(deploy, layer, {"OBSERVER_STAYS": "1"})
+    function.invoke()
+    assert leftovers.running("/opt/extensions/stays")
+    function.end()
+    function.wait_for(lambda: function.events("SHUTDOWN"))
+    wait_until(lambda: not leftovers.running("/opt/extensions/stays"), what="the end of the extension")
+    assert len(function.events("SHUTDOWN")) == 1

@@ -25,6 +25,8 @@ pub(crate) struct Host {
     waiting: Vec<(Uuid, oneshot::Sender<Bytes>)>,
     /// The event that tells of the end, once it is near.
     shutdown: Option<Bytes>,
+    /// Who has been told of it. Whoever asks again waits, until it is killed.
+    told_of_shutdown: Vec<Uuid>,
 }
 
 impl Host {
@@ -37,7 +39,13 @@ impl Host {
     fn tell(&mut self, kind: EventKind, event: &Bytes) -> bool {
         let takers = self.extensions.hand_out(kind);
         for id in &takers {
+            if kind == EventKind::Shutdown && self.told_of_shutdown.contains(id) {
+                continue;
+            }
             if let Some(index) = self.waiting.iter().position(|(waiting, _)| waiting == id) {
+                if kind == EventKind::Shutdown {
+                    self.told_of_shutdown.push(*id);
+                }
                 // If the connection is gone, so is soon the extension.
                 let _ = self.waiting.swap_remove(index).1.send(event.clone());
             }
