@@ -33,7 +33,7 @@ use rushlight_sandbox::Sandbox;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::config::{Config, Owner, Services};
+use crate::config::{Config, Initialization, Owner, Services};
 use crate::event;
 use crate::extensions::host::Host;
 use crate::failure::{self, Failure};
@@ -484,7 +484,11 @@ impl Environment {
                 Effect::HandOver => self.hand_over(),
                 Effect::Deliver(delivery) => self.deliver(delivery, outcome.take()),
                 Effect::Finish(summary) => self.finish(summary),
-                Effect::TellIdle => self.tell_idle(),
+                Effect::TellIdle => self.tell_idle(true),
+                // One made on demand is given its first invocation by whoever made it, and by nobody before.
+                Effect::TellReady => {
+                    self.tell_idle(self.config.initialization == Initialization::ProvisionedConcurrency);
+                }
                 Effect::TellEnded => {
                     if let Some(owner) = self.owner.upgrade() {
                         owner.ended(self);
@@ -575,9 +579,11 @@ impl Environment {
         }
     }
 
-    fn tell_idle(self: &Arc<Self>) {
+    /// Tells the owner, if there is one and it is to be told.
+    fn tell_idle(self: &Arc<Self>, is_told: bool) {
         match self.owner.upgrade() {
-            Some(owner) => owner.idle(self),
+            Some(owner) if is_told => owner.idle(self),
+            Some(_) => {}
             // Nobody will ever use this environment again.
             None => {
                 let _ = self.input(Input::Shutdown);

@@ -127,6 +127,8 @@ pub enum Effect {
     Finish(Summary),
     /// Tell the owner that an invocation can be taken.
     TellIdle,
+    /// The same, before there was any invocation: of interest where nobody has one at hand.
+    TellReady,
     /// Tell the owner that none will ever be taken.
     TellEnded,
     /// Freeze the processes.
@@ -344,6 +346,8 @@ pub struct Machine {
     /// Time of a successful init phase until a report has named it.
     init_duration: Option<Duration>,
     initialized: bool,
+    /// There has been an invocation.
+    invoked: bool,
     /// Every extension waits for an event; so it is if there is none.
     extensions_ready: bool,
 }
@@ -366,6 +370,7 @@ impl Machine {
             current: None,
             init_duration: None,
             initialized: false,
+            invoked: false,
             extensions_ready: true,
         }
     }
@@ -480,6 +485,7 @@ impl Machine {
             _ => Err(NotAllowed::Busy),
         };
         if effects.is_ok() {
+            self.invoked = true;
             self.current = Some(id);
         }
         effects
@@ -546,7 +552,7 @@ impl Machine {
                     Ok(report.and(Effect::LogStart).and(Effect::HandOver))
                 } else {
                     self.phase = Phase::Idle { waiting: true };
-                    Ok(report.and(Effect::TellIdle))
+                    Ok(report.and(Effect::TellReady))
                 }
             }
             Phase::Initializing { phase: InitPhase::Invoke, since, deadline, .. } => {
@@ -717,7 +723,8 @@ impl Machine {
             Phase::Resetting { ending: None, pending: true, .. } => self.initialize_again(now),
             Phase::Resetting { ending: None, pending: false, tell_owner } => {
                 self.phase = Phase::Stopped;
-                Ok(Effects::default().and_if(tell_owner, Effect::TellIdle))
+                let effect = if self.invoked { Effect::TellIdle } else { Effect::TellReady };
+                Ok(Effects::default().and_if(tell_owner, effect))
             }
             _ => Err(NotAllowed::Meaningless),
         }

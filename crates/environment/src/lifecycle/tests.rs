@@ -34,7 +34,7 @@ impl Play {
     /// Initialised in 100 ms, idle, the runtime waits.
     fn idle() -> Self {
         let mut play = Self::new();
-        assert_eq!(play.after(100).ok(Input::Next), [initialized(100), Effect::TellIdle]);
+        assert_eq!(play.after(100).ok(Input::Next), [initialized(100), Effect::TellReady]);
         play
     }
 
@@ -142,7 +142,7 @@ fn failed_init_without_invocation_tells_the_owner() {
     let mut play = Play::new();
     play.ok(Input::InitError);
     assert_eq!(play.step(Input::Next), Err(NotAllowed::Transition { from: "InitError", to: "Ready" }));
-    assert_eq!(play.ok(Input::Killed), [Effect::TellIdle]);
+    assert_eq!(play.ok(Input::Killed), [Effect::TellReady]);
     assert!(!play.machine.initialized());
 }
 
@@ -189,7 +189,7 @@ fn timeout_within_a_repeated_init() {
 fn provisioned_init_has_a_longer_limit() {
     let mut play = Play::with(true);
     assert_eq!(play.after(129_999).step(Input::Tick), Err(NotAllowed::Meaningless));
-    assert_eq!(play.ok(Input::Next), [initialized(129_999), Effect::TellIdle]);
+    assert_eq!(play.ok(Input::Next), [initialized(129_999), Effect::TellReady]);
     let long = Machine::new(Moment::default(), Duration::from_secs(900), true);
     assert_eq!(long.deadline(), Some(Moment::default() + Duration::from_secs(900)));
 }
@@ -435,13 +435,13 @@ fn an_initialisation_waits_for_the_extensions() {
     let mut play = Play::new();
     play.machine.extensions_are_busy();
     assert_eq!(play.after(50).ok(Input::Next), []);
-    assert_eq!(play.after(50).ok(Input::ExtensionsReady), [initialized(100), Effect::TellIdle]);
+    assert_eq!(play.after(50).ok(Input::ExtensionsReady), [initialized(100), Effect::TellReady]);
     assert_eq!(play.ok(Input::Invoke(id())), [Effect::LogStart, Effect::HandOver]);
     // The other way round nothing waits.
     let mut play = Play::new();
     play.machine.extensions_are_busy();
     assert_eq!(play.after(50).ok(Input::ExtensionsReady), []);
-    assert_eq!(play.after(50).ok(Input::Next), [initialized(100), Effect::TellIdle]);
+    assert_eq!(play.after(50).ok(Input::Next), [initialized(100), Effect::TellReady]);
     // Nor does a connection that is gone count as waiting.
     let mut play = Play::new();
     play.machine.extensions_are_busy();

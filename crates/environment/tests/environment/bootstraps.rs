@@ -202,6 +202,7 @@ async fn the_owner_can_invoke_from_within_idle() {
         async |subject, _| {
             let queued: Vec<_> =
                 (0..5).map(|number| subject.told.enqueue(invocation(number.to_string()))).collect();
+            assert_eq!(subject.result("\"first\"").await, "\"first\"");
             for (number, running) in queued.into_iter().enumerate() {
                 let (outcome, _) = settle(running.await.unwrap()).await;
                 assert_eq!(outcome, Outcome::Success(number.to_string().into()));
