@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import threading
 import time
 
 import botocore.exceptions
@@ -138,3 +140,27 @@ def test_aws_logs_tail(server, talkative, logs):
     complete(logs, talkative, 2)
     text = server.aws("logs", "tail", f"/aws/lambda/{talkative}", version=2).stdout
     assert text.count("first line") == 2 and text.count("REPORT RequestId: ") == 2
+
+
+@pytest.mark.skipif(not (TOOLS / "aws-cli-2/aws").exists(), reason="the AWS CLI version 2 is not here")
+def test_aws_logs_tail_follow(server, deploy, client):
+    """What is logged comes as it is logged, each line once."""
+    name = deploy(packages.python("def handler(event, context): print(event)\n"))
+    client.invoke(FunctionName=name, Payload=b'"before"')
+    group = f"/aws/lambda/{name}"
+    wait_until(lambda: server.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"], what="the log group")
+    command = [TOOLS / "aws-cli-2/aws", "logs", "tail", group, "--follow", "--format", "short"]
+    environment = server.aws_environment() | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
+        lines = []
+        reading = threading.Thread(target=lambda: lines.extend(iter(following.stdout.readline, "")), daemon=True)
+        reading.start()
+        said = lambda word: sum(line.rstrip().endswith(f" {word}") for line in lines)  # noqa: E731
+        try:
+            wait_until(lambda: said("before"), what="what was there before")
+            for word in ("first", "second"):
+                client.invoke(FunctionName=name, Payload=json.dumps(word))
+                wait_until(lambda: said(word), what="what came while it followed")  # noqa: B023
+        finally:
+            following.terminate()
+    assert [said(word) for word in ("before", "first", "second")] == [1, 1, 1]
