@@ -8,10 +8,11 @@ use rushlight_model::invocation::{Report, ReportStatus};
 use rushlight_model::request_id::RequestId;
 use rushlight_model::trace::{Segments, Trace};
 
-use crate::environment::{Environment, Finished, Served};
+use crate::environment::{Environment, Served};
 use crate::failure;
 use crate::lifecycle::{Input, Status, Summary};
 use crate::report::{self, Event};
+use crate::running::Finished;
 
 impl Environment {
     /// Reads what the runtime has written until now.

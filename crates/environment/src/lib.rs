@@ -24,6 +24,7 @@ mod http1;
 pub mod lifecycle;
 mod logs;
 mod report;
+mod running;
 pub mod runtime;
 mod runtime_api;
 mod start;
@@ -33,9 +34,10 @@ mod variables;
 mod waiter;
 
 pub use config::{Config, Credentials, Forward, Initialization, Owner, ServeEndpoint, Services};
-pub use environment::{Environment, Finished, NotAvailable, ResponseStream, Running, Wanted};
+pub use environment::Environment;
 #[doc(hidden)]
 pub use fuzz::fuzz_runtime_api;
+pub use running::{Finished, NotAvailable, ResponseStream, Running, Wanted};
 pub use start::{RESERVED_PORTS, StartError};
 
 /// Outbound network of an environment, decided where environments are made from.
