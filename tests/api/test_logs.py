@@ -164,3 +164,45 @@ def test_aws_logs_tail_follow(server, deploy, client):
         finally:
             following.terminate()
     assert [said(word) for word in ("before", "first", "second")] == [1, 1, 1]
+
+
+WORDY = """
+def handler(event, context):
+    for number in range(100):
+        print(event, "x" * 10_000)
+"""
+
+
+def stored(instance):
+    return sum(path.stat().st_size for path in (instance.data / "logs").rglob("*.log"))
+
+
+def test_the_oldest_make_room(serve, deployer):
+    instance = serve("--isolation", "none", "--log-storage-bytes", "3000000")
+    name = deployer(instance)(packages.python(WORDY))
+    logs = instance.client("logs")
+    for number in range(10):
+        instance.client().invoke(FunctionName=name, Payload=json.dumps(f"<{number}>"))
+    wait_until(lambda: messages(logs, name, filterPattern='"<9>"'), what="the last")
+    # It is looked at every ten seconds.
+    wait_until(lambda: stored(instance) <= 3_000_000, timeout=60, what="that there is no more than may be")
+    assert not messages(logs, name, filterPattern='"<0>"')
+    assert len(messages(logs, name, filterPattern='"<9>"')) == 100
+    assert stored(instance) > 2_000_000, "no more goes than must"
+    assert instance.stop() == 0
+
+
+def test_what_has_expired_is_gone(serve, deployer):
+    instance = serve("--isolation", "none", "--clock", "virtual")
+    name = deployer(instance)(packages.python(WORDY))
+    logs = instance.client("logs")
+    instance.client().invoke(FunctionName=name, Payload=b'"old"')
+    complete(logs, name, 1)
+    logs.put_retention_policy(logGroupName=f"/aws/lambda/{name}", retentionInDays=1)
+    assert len(messages(logs, name, filterPattern="old")) == 100 and stored(instance) > 1_000_000
+    instance.rushlight("clock", "advance", str(25 * 3600))
+    assert messages(logs, name) == [], "it is not shown from that moment on"
+    wait_until(lambda: stored(instance) < 100_000, timeout=60, what="that it is removed from the disk")
+    instance.client().invoke(FunctionName=name, Payload=b'"new"')
+    wait_until(lambda: len(messages(logs, name, filterPattern="new")) == 100, what="what comes after")
+    assert instance.stop() == 0

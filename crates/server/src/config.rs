@@ -15,6 +15,7 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use rushlight_model::function_url::UrlPlace;
 use rushlight_model::quota::{self, AccountQuotas};
+use rushlight_services::logs::LogStoreConfig;
 use serde::Deserialize;
 
 /// What `rushlight serve` can be told. Absent values fall back to the file, then to the defaults of [`Config`].
@@ -139,6 +140,10 @@ pub struct Flags {
     /// Bytes of all packages and layers of each account in each region [default: 322122547200].
     #[arg(long, env = "RUSHLIGHT_CODE_STORAGE_BYTES", value_name = "BYTES")]
     pub code_storage_bytes: Option<u64>,
+
+    /// Bytes of log events that are kept, of all log groups together; the oldest go first [default: 2147483648].
+    #[arg(long, env = "RUSHLIGHT_LOG_STORAGE_BYTES", value_name = "BYTES")]
+    pub log_storage_bytes: Option<u64>,
 
     /// Seconds after which an idle execution environment is retired [default: 600].
     #[arg(long, env = "RUSHLIGHT_IDLE_TIMEOUT", value_name = "SECONDS")]
@@ -294,6 +299,8 @@ pub struct Config {
     /// See [`Flags::concurrent_executions`], [`Flags::minimum_unreserved_concurrency`] and
     /// [`Flags::code_storage_bytes`].
     pub account_quotas: AccountQuotas,
+    /// See [`Flags::log_storage_bytes`].
+    pub log_storage_bytes: u64,
     /// See [`Flags::idle_timeout`].
     pub idle_timeout: Duration,
     /// See [`Flags::shutdown_timeout`].
@@ -372,6 +379,10 @@ impl Config {
                 .map(|(id, path)| (id, path.into()))
                 .collect(),
             account_quotas,
+            log_storage_bytes: flags
+                .log_storage_bytes
+                .or(file.log_storage_bytes)
+                .unwrap_or(LogStoreConfig::default().max_total_bytes),
             idle_timeout: Duration::from_secs(flags.idle_timeout.or(file.idle_timeout).unwrap_or(600)),
             shutdown_timeout: Duration::from_secs(
                 flags.shutdown_timeout.or(file.shutdown_timeout).unwrap_or(30),

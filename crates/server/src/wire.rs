@@ -99,7 +99,8 @@ impl Server {
         let authorizer = authorizer(config, &directory);
         let blobs = BlobStore::open(&data.join("blobs"))?;
         let packages = PackageStore::open(&data.join("packages"))?;
-        let logs = LogStore::open(&data.join("logs"), LogStoreConfig::default(), clock.clone())?;
+        let logs = LogStoreConfig::of(config.log_storage_bytes);
+        let logs = LogStore::open(&data.join("logs"), logs, clock.clone())?;
         let log_destinations = LogDestinations::start(&config.log_destinations)?;
         let traces = trace_destination(config)?;
         let catalogue = Arc::new(catalogue(config, &data)?);

@@ -29,6 +29,19 @@ pub struct LogStoreConfig {
     pub max_queued_bytes: usize,
 }
 
+/// Smaller segments would be more files than content.
+const LEAST_SEGMENT_BYTES: u64 = 64 << 10;
+
+impl LogStoreConfig {
+    /// Keeps at most so many bytes. What makes room goes in segments, which are small enough for that.
+    #[must_use]
+    pub fn of(max_total_bytes: u64) -> Self {
+        let config = Self::default();
+        let segment_bytes = (max_total_bytes / 16).clamp(LEAST_SEGMENT_BYTES, config.segment_bytes);
+        Self { max_total_bytes, segment_bytes, ..config }
+    }
+}
+
 impl Default for LogStoreConfig {
     fn default() -> Self {
         Self { max_total_bytes: 2 << 30, segment_bytes: 8 << 20, max_queued_bytes: 64 << 20 }
