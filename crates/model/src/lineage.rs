@@ -14,7 +14,7 @@ use crate::trace;
 /// Invocations of one function in one chain before the next is taken for one of a loop.
 pub const LIMIT: u32 = 16;
 
-const FIELD: &str = "Lineage=";
+pub(crate) const FIELD: &str = "Lineage=";
 
 /// Counts one more invocation of `function` in the chain that a trace header stands for, and returns how many there are
 /// now, this one included. What is not a lineage is forgotten, and so are, where there is no more room, those functions

@@ -2,10 +2,12 @@
 //!
 //! See "Tracing header" in the AWS X-Ray developer guide.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::arn::FunctionId;
 use crate::clock::Timestamp;
+use crate::lineage;
 use crate::request_id::RequestId;
 use crate::tenant::TenantId;
 use crate::version::Version;
@@ -22,8 +24,12 @@ const SAMPLED: &str = "Sampled=";
 pub fn begin(now: Timestamp) -> String {
     let seconds = u32::try_from(now.as_seconds()).unwrap_or_default();
     let root = RequestId::random().to_hex();
+    // Room for the decision and the lineage too.
+    let mut header = String::with_capacity(120);
     // A version 4 UUID has fixed bits in its middle; the first twelve and the last hex digits are random.
-    format!("Root=1-{seconds:08x}-{}{};Parent={}", &root[..12], &root[20..], SegmentId::random())
+    let _ =
+        write!(header, "Root=1-{seconds:08x}-{}{};Parent={}", &root[..12], &root[20..], SegmentId::random());
+    header
 }
 
 /// The value of a field of a header.
@@ -50,6 +56,10 @@ pub fn decision(header: &str) -> Option<bool> {
 
 /// Writes down a decision, and who is the parent of what comes, if that changes. Other fields stay as they are.
 pub fn decide(header: &mut String, sampled: bool, parent: Option<&SegmentId>) {
+    if parent.is_none() && !header.contains(SAMPLED) && !header.contains(lineage::FIELD) {
+        // As traces begin here.
+        return header.push_str(if sampled { ";Sampled=1" } else { ";Sampled=0" });
+    }
     let parent = match parent {
         Some(id) => Some(id.to_string()),
         None => field(header, PARENT).map(str::to_owned),
