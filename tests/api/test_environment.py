@@ -202,3 +202,50 @@ def test_an_operators_service_on_the_hosts_loopback(isolation, serve, deployer):
         service.shutdown()
         service.server_close()
     instance.stop()
+
+
+def test_updates_under_load_neither_fail_requests_nor_mix_code(deploy, server):
+    """What is loaded late is of the same package, and code meets only the configuration that it was deployed with."""
+    def package(number):
+        handler = "import os, time\ndef handler(event, context):\n    time.sleep(0.02)\n    import late\n"
+        first = f"NUMBER = {number}\n{handler}    return [NUMBER, late.NUMBER, int(os.environ['NUMBER'])]\n"
+        return packages.package({"index.py": first, "late.py": f"NUMBER = {number}\n"})
+
+    client = server.client()
+    name = deploy(package(0), Environment={"Variables": {"NUMBER": "0"}})
+    settled = [0, 0, 0]
+    answers, failures, stop = [], [], threading.Event()
+
+    def invoke():
+        own = server.client()
+        while not stop.is_set():
+            least = list(settled)
+            try:
+                answer = own.invoke(FunctionName=name)
+                payload = json.load(answer["Payload"])
+            except Exception as error:
+                failures.append(error)
+                continue
+            if "FunctionError" in answer:
+                failures.append(payload)
+            else:
+                answers.append((least, payload))
+
+    workers = [threading.Thread(target=invoke) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for number in range(1, 11):
+        client.update_function_code(FunctionName=name, ZipFile=package(number))
+        client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+        settled[:] = [number, number, number - 1]
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": {"NUMBER": str(number)}})
+        client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+        settled[:] = [number, number, number]
+    stop.set()
+    for worker in workers:
+        worker.join()
+    assert not failures, failures[:3]
+    for least, (code, late, configuration) in answers:
+        assert late == code and configuration in (code, code - 1), "never two that were not together"
+        assert [code, late, configuration] >= least, "what was deployed before the call serves it"
+    assert len({code for _, (code, _, _) in answers}) > 5, "it went on during the updates"
