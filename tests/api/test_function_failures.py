@@ -344,6 +344,31 @@ def test_a_wrapper_script(deploy, client):
     assert body["errorType"] == "Runtime.ExitError" and body["errorMessage"].endswith("exit status 127")
 
 
+def test_an_init_beyond_its_limit_runs_again_under_the_timeout(deploy, client, server):
+    """After ten seconds it is ended, and repeated as part of the invocation; what it left in /tmp is there."""
+    source = """
+import os, time
+again = os.path.exists("/tmp/begun")
+open("/tmp/begun", "w").close()
+time.sleep(0.5 if again else 60)
+def handler(event, context): return again
+"""
+    name = deploy(packages.python(source), Timeout=5)
+    answer = client.invoke(FunctionName=name)
+    assert "FunctionError" not in answer and json.load(answer["Payload"]) is True
+    group = f"/aws/lambda/{name}"
+    read = lambda: [event["message"] for event in server.client("logs").filter_log_events(logGroupName=group)["events"]]  # noqa: E731
+    wait_until(lambda: any(message.startswith("REPORT") for message in read()), what="the report")
+    kinds = [re.match("[A-Z_]+", message)[0] for message in read()]
+    assert kinds == ["INIT_START", "INIT_REPORT", "START", "END", "REPORT"]
+    _, init_report, *_, report = read()
+    duration = re.fullmatch(r"INIT_REPORT Init Duration: ([0-9.]+) ms\tPhase: init\tStatus: timeout\n?", init_report)[1]
+    assert 10_000 <= float(duration) < 12_000
+    # The second initialisation is part of the invocation, and its time is the invocation's.
+    assert "Init Duration" not in report
+    assert 500 <= float(re.search(r"\tDuration: ([0-9.]+) ms", report)[1]) < 5000
+
+
 def test_an_init_that_takes_longer_than_the_timeout(deploy, client):
     """Init has ten seconds of its own: it does not eat the function's timeout."""
     name = deploy(packages.python("import time\ntime.sleep(3)\ndef handler(event, context): return 'late'\n"), Timeout=1)
