@@ -2,6 +2,7 @@
 
 mod definition;
 mod interpreter;
+mod root;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -12,11 +13,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rushlight_model::arn::Scope;
-use rushlight_sandbox::Mount;
+use rushlight_sandbox::{Mount, Root};
 use sha2::{Digest, Sha256};
 
 pub use self::definition::{Architecture, Dates, Definition, Feature};
 use self::interpreter::{Found, Interpreters};
+use self::root::{Client, RootFileSystem};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -27,7 +29,7 @@ mod embedded {
 pub struct Settings {
     /// A directory of its own, for the runtime clients.
     pub data_directory: PathBuf,
-    /// Executables by runtime identifier, which win over what is found.
+    /// By runtime identifier an executable, or a directory with a root file system: they win over what is found.
     pub interpreters: BTreeMap<String, PathBuf>,
 }
 
@@ -76,12 +78,12 @@ pub enum Missing {
         /// Other versions that were found.
         found: Vec<String>,
     },
-    /// The executable that the operator named does not serve.
-    #[error("{identifier}: the executable {path} given in the configuration {reason}")]
+    /// The executable or the root file system that the operator named does not serve.
+    #[error("{identifier}: {path}, given in the configuration, {reason}")]
     Given {
         /// The runtime.
         identifier: String,
-        /// The executable.
+        /// The executable or the directory.
         path: String,
         /// What is wrong with it.
         reason: String,
@@ -159,10 +161,9 @@ impl Catalogue {
             identifier: identifier.to_owned(),
             known: self.definitions.keys().cloned().collect(),
         })?;
-        let interpreter = self.interpreter(definition)?;
         let resolved = Arc::new(Resolved {
             definition: definition.clone(),
-            interpreter,
+            base: self.base(definition)?,
             client_directory: self.clients.get(&definition.family).cloned().unwrap_or_default(),
         });
         self.resolved.lock().insert(identifier.to_owned(), resolved.clone());
@@ -181,29 +182,35 @@ impl Catalogue {
         self.definitions.keys().map(listing).collect()
     }
 
-    fn interpreter(&self, definition: &Definition) -> Result<Option<Found>, Missing> {
-        let Some(wanted) = &definition.interpreter else {
-            return Ok(None);
-        };
+    fn base(&self, definition: &Definition) -> Result<Base, Missing> {
         let identifier = definition.identifier.clone();
-        if let Some(path) = self.settings.interpreters.get(&identifier) {
-            let given = |reason: String| Missing::Given {
-                identifier: identifier.clone(),
-                path: path.display().to_string(),
-                reason,
-            };
+        let path = self.settings.interpreters.get(&identifier);
+        let given = |path: &Path, reason: String| Missing::Given {
+            identifier: identifier.clone(),
+            path: path.display().to_string(),
+            reason,
+        };
+        if let Some(path) = path.filter(|path| path.is_dir()) {
+            let root = RootFileSystem::look(path, definition);
+            return root.map(Base::Root).map_err(|lack| given(path, lack));
+        }
+        let Some(wanted) = &definition.interpreter else {
+            return Ok(Base::Host(None));
+        };
+        if let Some(path) = path {
+            let given = |reason| given(path, reason);
             let found = self.interpreters.probe(path, &definition.family);
             let found = found.ok_or_else(|| given("cannot be run".to_owned()))?;
             if !wanted.accepts(&found.version) {
                 let reason = format!("has version {}, but {} is needed", found.version, wanted.version);
                 return Err(given(reason));
             }
-            return Ok(Some(found));
+            return Ok(Base::Host(Some(found)));
         }
         let mut others = Vec::new();
         for found in self.interpreters.candidates(&wanted.names, &definition.family) {
             if wanted.accepts(&found.version) {
-                return Ok(Some(found));
+                return Ok(Base::Host(Some(found)));
             }
             others.push(found.version);
         }
@@ -224,8 +231,17 @@ impl Catalogue {
 #[derive(Debug, Clone)]
 pub struct Resolved {
     definition: Arc<Definition>,
-    interpreter: Option<Found>,
+    base: Base,
     client_directory: PathBuf,
+}
+
+/// What a function's processes find below `/`.
+#[derive(Debug, Clone)]
+enum Base {
+    /// The host's programs, and an interpreter of the host if the runtime needs one.
+    Host(Option<Found>),
+    /// A root file system of its own.
+    Root(RootFileSystem),
 }
 
 impl Resolved {
@@ -270,14 +286,29 @@ impl Resolved {
         !self.definition.command.is_empty()
     }
 
+    /// Whether it is ours to start the function's wrapper script.
+    pub(crate) fn is_wrapped_by_us(&self) -> bool {
+        self.has_client() && !matches!(&self.base, Base::Root(root) if root.client == Client::Own)
+    }
+
+    /// What the sandbox is made on.
+    pub(crate) fn root(&self) -> Root {
+        match &self.base {
+            Base::Host(_) => Root::Host,
+            Base::Root(root) => Root::Directory(root.path.clone()),
+        }
+    }
+
     /// What is mounted besides the code.
     pub(crate) fn mounts(&self) -> Vec<Mount> {
         let mount = |source: &Path, target: &str| Mount { source: source.to_owned(), target: target.into() };
-        let mut mounts = vec![mount(&self.client_directory, "/var/runtime")];
-        if let Some(interpreter) = &self.interpreter {
-            mounts.push(mount(&interpreter.prefix, "/var/lang"));
+        let client = mount(&self.client_directory, "/var/runtime");
+        match &self.base {
+            Base::Host(Some(interpreter)) => vec![client, mount(&interpreter.prefix, "/var/lang")],
+            Base::Host(None) => vec![client],
+            Base::Root(RootFileSystem { client: Client::Ours, .. }) => vec![client],
+            Base::Root(_) => Vec::new(),
         }
-        mounts
     }
 
     /// The command line for a function with that much memory; empty where an entry point is executed instead.
@@ -288,27 +319,34 @@ impl Resolved {
             word.replace("{semi_space_mb}", &(young / 2).to_string())
                 .replace("{old_space_mb}", &(memory_size_mb - young).to_string())
         };
-        let mut words: Vec<String> = self.definition.command.iter().map(fill).collect();
-        if let (Some(interpreter), Some(program)) = (&self.interpreter, words.first_mut()) {
-            *program = format!("/var/lang/{}", interpreter.binary.display());
-            let arguments = self.definition.conditional_arguments.iter();
-            let applies = arguments.filter(|argument| argument.applies(&interpreter.version, node_options));
-            let applying: Vec<String> = applies.map(|argument| argument.argument.clone()).collect();
-            words.splice(1..1, applying);
+        let words: Vec<String> = self.definition.command.iter().map(fill).collect();
+        match &self.base {
+            Base::Root(root) => root.command(words),
+            Base::Host(None) => words,
+            Base::Host(Some(interpreter)) => {
+                let arguments = self.definition.conditional_arguments.iter();
+                let applies =
+                    arguments.filter(|argument| argument.applies(&interpreter.version, node_options));
+                let applying = applies.map(|argument| argument.argument.clone());
+                let program = format!("/var/lang/{}", interpreter.binary.display());
+                [program].into_iter().chain(applying).chain(words.into_iter().skip(1)).collect()
+            }
         }
-        words
     }
 
     /// A runtime that is never executed.
     pub(crate) fn for_fuzzing() -> Self {
         let definition = Definition { command: vec!["/never".to_owned()], ..Definition::bare("provided") };
-        Self { definition: Arc::new(definition), interpreter: None, client_directory: PathBuf::new() }
+        Self { definition: Arc::new(definition), base: Base::Host(None), client_directory: PathBuf::new() }
     }
 
     fn describe(&self) -> String {
-        match &self.interpreter {
-            Some(found) => format!("{} ({})", found.prefix.join(&found.binary).display(), found.version),
-            None => "needs no interpreter".to_owned(),
+        match &self.base {
+            Base::Host(Some(found)) => {
+                format!("{} ({})", found.prefix.join(&found.binary).display(), found.version)
+            }
+            Base::Host(None) => "needs no interpreter".to_owned(),
+            Base::Root(root) => root.describe(),
         }
     }
 }
@@ -417,10 +455,7 @@ mod tests {
             interpreters: BTreeMap::from([("python3.12".to_owned(), PathBuf::from("/nowhere/python"))]),
         };
         let given = Catalogue::discover(settings).unwrap().resolve("python3.12").unwrap_err().to_string();
-        assert_eq!(
-            given,
-            "python3.12: the executable /nowhere/python given in the configuration cannot be run"
-        );
+        assert_eq!(given, "python3.12: /nowhere/python, given in the configuration, cannot be run");
     }
 
     #[test]
@@ -430,7 +465,7 @@ mod tests {
             Found { version: "22.12.0".to_owned(), prefix: "/usr".into(), binary: "bin/nodejs".into() };
         let node = Resolved {
             definition: catalogue.definitions["nodejs22.x"].clone(),
-            interpreter: Some(found),
+            base: Base::Host(Some(found)),
             client_directory: PathBuf::new(),
         };
         let command = node.command(256, "");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use rushlight_model::log::LogStream;
 use rushlight_model::quota;
-use rushlight_sandbox::{Error, Limits, Root, Spec};
+use rushlight_sandbox::{Error, Limits, Spec};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -124,7 +124,7 @@ fn spec(config: &Config, services: &Services, id: &str) -> Spec {
     listener_ports.extend(services.forwards.iter().map(|forward| forward.port));
     Spec {
         id: id.to_owned(),
-        root: Root::Host,
+        root: config.runtime.root(),
         mounts,
         opt_layers: config.layer_directories.clone(),
         limits: Limits {

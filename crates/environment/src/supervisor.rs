@@ -401,7 +401,7 @@ fn wrapper(environment: &Environment) -> Option<String> {
     let config = &environment.config;
     let own = config.configuration.environment.as_ref();
     let wrapper = own.and_then(|own| own.get("AWS_LAMBDA_EXEC_WRAPPER"));
-    wrapper.filter(|wrapper| config.runtime.has_client() && !wrapper.is_empty()).cloned()
+    wrapper.filter(|wrapper| config.runtime.is_wrapped_by_us() && !wrapper.is_empty()).cloned()
 }
 
 /// A wrapper that cannot be executed ends like the shell that AWS starts it with: with a line and a status.

@@ -124,7 +124,8 @@ pub struct Flags {
     #[serde(rename = "function-env", deserialize_with = "pairs_from_table")]
     pub function_env: Vec<Pair>,
 
-    /// The interpreter of a runtime, e.g. `python3.12=/opt/python/bin/python3.12`; repeatable.
+    /// The interpreter of a runtime, or a directory with its root file system, e.g.
+    /// `python3.12=/opt/python/bin/python3.12`; repeatable.
     #[arg(long = "runtime", env = "RUSHLIGHT_RUNTIMES", value_name = "RUNTIME=PATH", value_delimiter = ',')]
     #[serde(rename = "runtime", deserialize_with = "pairs_from_table")]
     pub runtimes: Vec<Pair>,
@@ -294,7 +295,7 @@ pub struct Config {
     pub trace_destination: Option<Pair>,
     /// See [`Flags::function_env`].
     pub function_env: BTreeMap<String, String>,
-    /// Runtime identifier → interpreter.
+    /// Runtime identifier → interpreter or root file system.
     pub runtimes: BTreeMap<String, PathBuf>,
     /// See [`Flags::concurrent_executions`], [`Flags::minimum_unreserved_concurrency`] and
     /// [`Flags::code_storage_bytes`].
@@ -388,12 +389,24 @@ impl Config {
                 flags.shutdown_timeout.or(file.shutdown_timeout).unwrap_or(30),
             ),
         };
+        check_runtimes(&config)?;
         let log = LogConfig {
             filter: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         };
         Ok((config, log))
     }
+}
+
+fn check_runtimes(config: &Config) -> anyhow::Result<()> {
+    for (identifier, path) in &config.runtimes {
+        ensure!(
+            config.isolation != IsolationMode::None || !path.is_dir(),
+            "--runtime {identifier}={}: a root file system takes isolation, and --isolation none is asked for",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 fn account_quotas(flags: &Flags, file: &Flags) -> AccountQuotas {

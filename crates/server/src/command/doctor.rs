@@ -15,7 +15,7 @@ use crate::output::{Output, Style};
 /// See `rushlight doctor --help`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The interpreter of a runtime, as for `rushlight serve`; repeatable.
+    /// The interpreter or root file system of a runtime, as for `rushlight serve`; repeatable.
     #[arg(long = "runtime", env = "RUSHLIGHT_RUNTIMES", value_name = "RUNTIME=PATH", value_delimiter = ',')]
     runtimes: Vec<Pair>,
 
