@@ -65,8 +65,8 @@ def bare(roots, interpreter):
 
 
 class Rooted:
-    def __init__(self, serve, deployer, runtime, root):
-        self.server = serve("--isolation", "sandbox", "--runtime", f"{runtime}={root}")
+    def __init__(self, serve, deployer, runtime, root, isolation="sandbox"):
+        self.server = serve("--isolation", isolation, "--runtime", f"{runtime}={root}")
         self.client, self.deployer, self.runtime = self.server.client(), deployer, runtime
 
     def deploy(self, package=None, **settings):
@@ -97,6 +97,13 @@ def test_nothing_of_the_machine_is_there(rooted, interpreter):
     assert (found["interpreter"], found["prefix"]) == (f"/var/lang/bin/{interpreter[1]}", "/var/lang")
     assert "bootstrap.py" in found["client"] and found["directory"] == "/var/task" and found["user"] == 993
     assert "localhost" in found["hosts"]
+
+
+def test_without_privileges(serve, deployer, interpreter, bare):
+    instance = Rooted(serve, deployer, interpreter[1], bare, isolation="rootless")
+    error, found = instance.invoke(instance.deploy())
+    assert error is None and (found["marker"], found["programs"], found["prefix"]) == (True, [], "/var/lang")
+    assert instance.server.stop() == 0
 
 
 def test_it_is_a_runtime_like_any_other(rooted):
