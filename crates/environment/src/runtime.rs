@@ -304,7 +304,16 @@ impl Resolved {
         let mount = |source: &Path, target: &str| Mount { source: source.to_owned(), target: target.into() };
         let client = mount(&self.client_directory, "/var/runtime");
         match &self.base {
-            Base::Host(Some(interpreter)) => vec![client, mount(&interpreter.prefix, "/var/lang")],
+            Base::Host(Some(interpreter)) => {
+                let prefix = &interpreter.prefix;
+                let mut mounts = vec![client, mount(prefix, "/var/lang")];
+                let in_place = self.definition.interpreter.as_ref().is_some_and(|wanted| wanted.in_place);
+                // The host's /usr is there already.
+                if in_place && !prefix.starts_with("/usr") {
+                    mounts.push(Mount { source: prefix.clone(), target: prefix.clone() });
+                }
+                mounts
+            }
             Base::Host(None) => vec![client],
             Base::Root(RootFileSystem { client: Client::Ours, .. }) => vec![client],
             Base::Root(_) => Vec::new(),

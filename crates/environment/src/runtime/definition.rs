@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct Definition {
     /// E.g. `python3.12`.
     pub identifier: String,
-    /// `python`, `nodejs` or `provided`: which client it has.
+    /// `python`, `nodejs`, `ruby` or `provided`: which client it has.
     pub family: String,
     /// `AL2` or `AL2023`.
     pub operating_system: String,
@@ -94,6 +94,9 @@ pub struct Interpreter {
     pub version: String,
     /// The executable's name below `/var/lang/bin`.
     pub binary: String,
+    /// It finds its own library only where it was installed, and so has to be there too.
+    #[serde(default)]
+    pub in_place: bool,
 }
 
 impl Interpreter {
@@ -151,7 +154,8 @@ mod tests {
 
     #[test]
     fn versions_match_by_whole_numbers() {
-        let interpreter = Interpreter { names: vec![], version: "3.1".to_owned(), binary: String::new() };
+        let interpreter =
+            Interpreter { names: vec![], version: "3.1".to_owned(), binary: String::new(), in_place: false };
         assert!(interpreter.accepts("3.1") && interpreter.accepts("3.1.4"));
         assert!(!interpreter.accepts("3.12.1") && !interpreter.accepts("3"));
     }

@@ -33,6 +33,7 @@ pub(super) fn language(family: &str) -> &str {
     match family {
         "python" => "Python",
         "nodejs" => "Node.js",
+        "ruby" => "Ruby",
         other => other,
     }
 }
@@ -56,6 +57,7 @@ impl Interpreters {
     pub(super) fn other_versions(&self, family: &str) -> Vec<String> {
         let names: Vec<String> = match family {
             "python" => (8..20).map(|minor| format!("python3.{minor}")).collect(),
+            "ruby" => (0..10).map(|minor| format!("ruby3.{minor}")).collect(),
             _ => Vec::new(),
         };
         self.candidates(&names, family).map(|found| found.version).collect()
@@ -90,6 +92,12 @@ fn ask(path: &Path, family: &str) -> Option<Found> {
             "const p=require('path'),e=require('fs').realpathSync(process.execPath);\
              [process.versions.node,p.dirname(p.dirname(e)),e].join('\\n')",
         ],
+        "ruby" => &[
+            "--disable-gems",
+            "-rrbconfig",
+            "-e",
+            "puts RUBY_VERSION, RbConfig::CONFIG['prefix'], File.realpath(RbConfig.ruby)",
+        ],
         _ => return None,
     };
     let output =
@@ -119,6 +127,13 @@ fn places(family: &str) -> Vec<PathBuf> {
             share.join("mise/installs/python"),
             home.join(".asdf/installs/python"),
             PathBuf::from("/opt/python"),
+        ],
+        "ruby" => vec![
+            of("RBENV_ROOT", ".rbenv").join("versions"),
+            share.join("mise/installs/ruby"),
+            home.join(".asdf/installs/ruby"),
+            home.join(".rubies"),
+            PathBuf::from("/opt/rubies"),
         ],
         "nodejs" => vec![
             of("NVM_DIR", ".nvm").join("versions/node"),
