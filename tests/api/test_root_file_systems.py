@@ -9,7 +9,7 @@ import pytest
 
 import packages
 import root_file_systems
-from server import wait_until
+from server import TOOLS, wait_until
 from test_aws_runtime_clients import HOW, interpreters
 
 FUNCTION = """
@@ -170,6 +170,26 @@ def test_an_operating_system_of_ones_own(serve, deployer, roots):
     name = instance.deploy(packages.compiled())
     error, body = instance.invoke(name, name="root")
     assert error is None and "root" in json.dumps(body)
+    assert instance.server.stop() == 0
+
+
+@pytest.mark.skipif(not (TOOLS / "roots/python3.14").exists(), reason="there is no Python 3.14: ./dev test puts it there")
+def test_python_that_this_machine_does_not_have(serve, deployer):
+    instance = Rooted(serve, deployer, "python3.14", TOOLS / "roots/python3.14")
+    code = """
+import json, logging, sys
+def handler(event, context):
+    logging.warning("two\\nlines")
+    if event.get("do") == "raise":
+        raise ValueError("as asked")
+    return [list(sys.version_info[:2]), event, context.memory_limit_in_mb]
+"""
+    name = instance.deploy(packages.python(code))
+    assert instance.invoke(name, a="ü") == (None, [[3, 14], {"a": "ü"}, "128"])
+    error, body = instance.invoke(name, do="raise")
+    assert (error, body["errorType"], body["stackTrace"][0].split(",")[0]) == ("Unhandled", "ValueError", '  File "/var/task/index.py"')
+    wait_until(lambda: any(line.startswith("[WARNING]") and "two\nlines" in line for line in instance.log(name)), what="the log")
+    assert any("INIT_START Runtime Version: python:3.14." in line for line in instance.log(name))
     assert instance.server.stop() == 0
 
 
