@@ -26,7 +26,7 @@ class Ruby:
 
     def deploy(self, files=None, handler="index.handler", **settings):
         package = packages.package({"index.rb": packages.source("ruby.rb")} | (files or {}))
-        return self.deployer(self.server)(package, runtime=RUNTIME, handler=handler, **settings)
+        return self.deployer(self.server)(package, **{"runtime": RUNTIME, "handler": handler} | settings)
 
     def invoke(self, function, **event):
         answer = self.client.invoke(FunctionName=function, Payload=json.dumps(event), LogType="Tail")
@@ -40,7 +40,8 @@ class Ruby:
 
 @pytest.fixture(scope="module")
 def ruby(serve, deployer):
-    server = serve("--isolation", "sandbox", "--runtime", f"{RUNTIME}={ROOT}")
+    # What newer runtimes do otherwise is shown on the same interpreter.
+    server = serve("--isolation", "sandbox", "--runtime", f"{RUNTIME}={ROOT}", "--runtime", f"ruby4.0={ROOT}")
     yield Ruby(server, deployer)
     assert "panicked" not in server.log.read_text(errors="replace")
     assert server.stop() == 0
@@ -173,6 +174,26 @@ def test_what_is_logged(ruby):
     form = rf"I, \[\d{{4}}-\d\d-\d\dT[0-9:.]+ #\d+\]  INFO {request} -- : two\nlines"
     assert re.fullmatch(form, info.rstrip("\n"))
     assert any(re.match(rf"E, \[.*\] ERROR {request} -- : logged \(ArgumentError\)", line) for line in log)
+
+
+def test_logs_as_objects(ruby):
+    settings = {"LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"}}
+    name = ruby.deploy(runtime="ruby4.0", **settings)
+    assert ruby.invoke(name, do="say")[1] == "said"
+    wait_until(lambda: any("platform.report" in line for line in ruby.log(name)), what="the report")
+    log = ruby.log(name)
+    request = next(json.loads(line)["record"]["requestId"] for line in log if "platform.start" in line)
+    (info,) = [json.loads(line) for line in log if "two" in line]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[0-9:]{8}\.\d{6}Z", info.pop("timestamp"))
+    assert info == {"level": "INFO", "message": "two\nlines", "requestId": request}
+    (error,) = [json.loads(line) for line in log if '"logged"' in line]
+    assert (error["level"], error["errorType"], error["message"]) == ("ERROR", "ArgumentError", "logged")
+    assert error["stackTrace"] == [] and not [line for line in log if "quiet" in line]
+    assert "one\nevent" in log, "what no logger has written is left as it is"
+    # Before Ruby 4.0 the runtime knows no JSON.
+    older = ruby.deploy(**settings)
+    ruby.invoke(older, do="say")
+    wait_until(lambda: any("two\nlines" in line and line.startswith("I, [") for line in ruby.log(older)), what="text")
 
 
 def test_layers_and_gems(ruby):

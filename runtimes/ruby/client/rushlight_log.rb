@@ -6,25 +6,24 @@ require "logger"
 module Rushlight
   # What is said goes through the framed log descriptor where there is one, so that several lines stay one event.
   module Log
+    # Earlier runtimes write text, whatever the function's configuration says.
+    JSON_SINCE = 4
+    LEVELS = { "TRACE" => Logger::DEBUG, "DEBUG" => Logger::DEBUG, "INFO" => Logger::INFO, "WARN" => Logger::WARN,
+               "ERROR" => Logger::ERROR, "FATAL" => Logger::FATAL }.freeze
+
     class << self
       attr_accessor :request_id
-      attr_reader :sink
+      attr_reader :sink, :level
 
       # `descriptor` as the environment has it, if it does.
       def install(descriptor)
-        return unless descriptor
-
-        @sink = Sink.new(IO.for_fd(descriptor.to_i, "wb", autoclose: false))
+        @json = JSON_SINCE <= ENV["AWS_EXECUTION_ENV"].to_s[/\d+/].to_i && ENV["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
+        @level = LEVELS[ENV["AWS_LAMBDA_LOG_LEVEL"]] if @json
         Logger.prepend(Redirected)
-        Kernel.module_eval do
-          # Of several lines it is one event.
-          define_method(:puts) { |*items| Log.puts(items) }
-          private :puts
-        end
-      rescue SystemCallError, ArgumentError
-        # Then it goes to standard output.
-        @sink = nil
+        take(descriptor) if descriptor
       end
+
+      def json? = @json
 
       # What `puts` was given, as one event.
       def puts(items)
@@ -40,6 +39,18 @@ module Rushlight
       end
 
       private
+
+      def take(descriptor)
+        @sink = Sink.new(IO.for_fd(descriptor.to_i, "wb", autoclose: false))
+        Kernel.module_eval do
+          # Of several lines it is one event.
+          define_method(:puts) { |*items| Log.puts(items) }
+          private :puts
+        end
+      rescue SystemCallError, ArgumentError
+        # Then it goes to standard output.
+        @sink = nil
+      end
 
       def say(text)
         @sink ? @sink.write(text.chomp) : $stdout.write(text)
@@ -74,12 +85,44 @@ module Rushlight
       end
     end
 
-    # Loggers that write to the console write events.
+    # An object for each message.
+    class JsonFormatter < Logger::Formatter
+      def call(severity, time, progname, message)
+        entry = { timestamp: time.utc.strftime("%Y-%m-%dT%H:%M:%S.%6NZ"), level: severity, message: text(message),
+                  requestId: Log.request_id, logger: progname, **details(message) }
+        "#{JSON.generate(entry.compact)}\n"
+      end
+
+      private
+
+      def text(message)
+        said = message.is_a?(Exception) ? message.message : msg2str(message)
+        said.encode("UTF-8", invalid: :replace, undef: :replace)
+      end
+
+      # What an exception has besides its message.
+      def details(message)
+        return {} unless message.is_a?(Exception)
+
+        { errorType: message.class.to_s, errorMessage: text(message), stackTrace: message.backtrace || [],
+          location: location(message) }
+      end
+
+      # `file:method:line` of where it was raised.
+      def location(error)
+        first = error.backtrace&.first
+        place = first&.match(/\A(.+):(\d+):in [`'](.+)'\z/)
+        place ? [place[1], place[3], place[2]].join(":") : first
+      end
+    end
+
+    # Loggers that write to the console write events, from the level of the function's configuration on.
     module Redirected
       def initialize(device = nil, *arguments, **options)
         console = device.nil? || device.equal?($stdout) || device.equal?($stderr)
-        super(console ? Log.sink : device, *arguments, **options)
-        @default_formatter = Formatter.new if console
+        options[:level] ||= Log.level if console && Log.level
+        super(console ? Log.sink || device : device, *arguments, **options)
+        @default_formatter = Log.json? ? JsonFormatter.new : Formatter.new if console
       end
     end
   end

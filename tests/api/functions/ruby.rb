@@ -56,6 +56,7 @@ end
 def say
   puts "one", "event"
   print "printed\n"
+  LOGGER.debug("quiet")
   LOGGER.info("two\nlines")
   LOGGER.error(ArgumentError.new("logged"))
   warn "warned"
