@@ -51,7 +51,8 @@ suite_clients() {
 suite_api() {
   say "The whole server, through boto3 and the AWS CLI"
   cargo build --locked --package rushlight-server || { count api 0 1 0 1; return; }
-  (cd tests/api && "$TOOLS/test/bin/pytest" -q -rs --timeout 180) 2>&1 | tee "$REPORTS/api"
+  # Two files at a time, each with servers of its own: most tests wait for something most of the time.
+  (cd tests/api && "$TOOLS/test/bin/pytest" -q -rs --timeout 180 -n 2 --dist loadfile) 2>&1 | tee "$REPORTS/api"
   pytest_count api "${PIPESTATUS[0]}"
 }
 
