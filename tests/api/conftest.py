@@ -11,6 +11,7 @@ import pytest
 import conformance
 import golden as golden_files
 import identities
+import images
 import leftovers
 import packages
 import server as rushlight
@@ -117,9 +118,18 @@ ISOLATION = "sandbox" if ROOT else "rootless"
 
 
 @pytest.fixture(scope="session")
-def server(serve):
+def images_at_hand(tmp_path_factory):
+    """A directory with an image in it that nobody runs, for both architectures: `localhost/team/app:latest`."""
+    directory = tmp_path_factory.mktemp("images")
+    layout = images.Layout(directory / "team/app")
+    layout.add("latest", [images.layer({"app": "#!/bin/sh\n"})], ("amd64", "arm64"), Cmd=["/app"])
+    return directory
+
+
+@pytest.fixture(scope="session")
+def server(serve, images_at_hand):
     """The enforcing server that most tests share."""
-    instance = serve("--isolation", ISOLATION, "--auth", "enforce")
+    instance = serve("--isolation", ISOLATION, "--auth", "enforce", "--image-directory", str(images_at_hand))
     yield instance
     assert instance.running(), f"the server died\n{instance.log_tail()}"
     # Tests offend, the server must not panic.

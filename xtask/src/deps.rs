@@ -29,7 +29,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ),
     ("image", &[]),
     ("gateway", &["control", "invoke", "services", "api", "auth", "model"]),
-    ("control", &["store", "invoke", "api", "auth", "model"]),
+    ("control", &["store", "invoke", "image", "api", "auth", "model"]),
     ("services", &["store", "api", "auth", "model"]),
     ("invoke", &["environment", "store", "model"]),
     ("environment", &["sandbox", "model"]),

@@ -49,6 +49,8 @@ pub struct Dependencies {
     pub data_plane: Arc<dyn DataPlane>,
     /// Where code named by bucket and key is fetched from; `None` until such a service is configured.
     pub objects: Option<Arc<dyn Objects>>,
+    /// Has container images fetched; `None` where there are none.
+    pub images: Option<Arc<dyn ContainerImages>>,
     /// Looks at queues and streams before they are mapped; [`AnySource`] where there is nothing to look at.
     pub event_sources: Arc<dyn EventSources>,
 }
@@ -202,6 +204,39 @@ pub enum ObjectError {
 pub trait Objects: Send + Sync {
     /// The whole object.
     fn get<'a>(&'a self, request: ObjectRequest<'a>) -> BoxFuture<'a, Result<Object, ObjectError>>;
+}
+
+/// Why an image cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageError {
+    /// There is none of that name.
+    NotFound,
+    /// It is not given to this server: what the registry says.
+    Denied(String),
+    /// It is not as it should be, or for another architecture: what is wrong.
+    Unsupported(String),
+    /// The registry, or the disk, does not do its part: one sentence.
+    Unavailable(String),
+}
+
+/// Has container images ready for functions.
+pub trait ContainerImages: Send + Sync {
+    /// The image that a reference leads to now: the same repository with a digest.
+    fn resolve<'a>(
+        &'a self,
+        uri: &'a str,
+        architecture: Architecture,
+    ) -> BoxFuture<'a, Result<String, ImageError>>;
+
+    /// Has an image, named with its digest, ready to be run.
+    fn prepare<'a>(
+        &'a self,
+        resolved_uri: &'a str,
+        architecture: Architecture,
+    ) -> BoxFuture<'a, Result<(), ImageError>>;
+
+    /// Removes images that are not among these, each named with its digest.
+    fn retain(&self, resolved_uris: Vec<String>) -> BoxFuture<'_, ()>;
 }
 
 /// What is about to be mapped to a function.

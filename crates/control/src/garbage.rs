@@ -16,11 +16,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rushlight_model::clock::Moment;
+use rushlight_model::function::{Code, FunctionConfiguration};
 use rushlight_store::Digest;
 
 use crate::Control;
 use crate::error::{Result, chain};
 use crate::function::get::LOCATION_VALID;
+use crate::ledger;
 
 /// Longer than it takes from reading which code a function has to having it mounted.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
@@ -32,6 +34,27 @@ pub(crate) const SUPERSEDED_BYTES: u64 = 1024 * 1024 * 1024;
 const INTERVAL: Duration = Duration::from_secs(15);
 /// How old, by the file system, an archive without a name must be to be taken for one that a killed server left.
 const ORPHANED: Duration = Duration::from_hours(1);
+
+impl Control {
+    /// Removes the images that no version of a function is made of, before any of them is in use.
+    pub(crate) async fn sweep_images(&self) -> Result<()> {
+        let Some(images) = &self.images else { return Ok(()) };
+        let mut named = Vec::new();
+        let mut note = |configuration: &FunctionConfiguration| {
+            if let Code::Image { resolved_uri, .. } = &configuration.code {
+                named.extend(resolved_uri.clone());
+            }
+        };
+        ledger::for_each_row(&self.functions, |_, head| {
+            note(&head.latest);
+            head.serving.iter().for_each(|serving| note(serving));
+        })
+        .await?;
+        ledger::for_each_row(&self.versions, |_, version| note(&version.configuration)).await?;
+        images.retain(named).await;
+        Ok(())
+    }
+}
 
 /// An archive that nobody names.
 struct Superseded {

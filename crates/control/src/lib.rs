@@ -50,8 +50,8 @@ mod version;
 pub use authorization::url_forbidden;
 pub use context::RequestContext;
 pub use dependencies::{
-    AnySource, CodeUrl, CodeUrls, DataPlane, Dependencies, EventSources, Object, ObjectError, ObjectRequest,
-    Objects, Retirement, RuntimeVersion, Runtimes, SourceCheck, SourceRefusal,
+    AnySource, CodeUrl, CodeUrls, ContainerImages, DataPlane, Dependencies, EventSources, ImageError, Object,
+    ObjectError, ObjectRequest, Objects, Retirement, RuntimeVersion, Runtimes, SourceCheck, SourceRefusal,
 };
 pub use error::{Error, Result, request_too_large};
 pub use service::Control;

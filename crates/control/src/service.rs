@@ -27,7 +27,9 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::authorization::CompiledPolicies;
-use crate::dependencies::{CodeUrls, DataPlane, Dependencies, EventSources, Objects, Runtimes};
+use crate::dependencies::{
+    CodeUrls, ContainerImages, DataPlane, Dependencies, EventSources, Objects, Runtimes,
+};
 use crate::error::{Error, Result};
 use crate::event_source_mapping::Mappings;
 use crate::function::state;
@@ -66,6 +68,7 @@ pub struct Control {
     pub(crate) code_urls: Arc<dyn CodeUrls>,
     pub(crate) data_plane: Arc<dyn DataPlane>,
     pub(crate) objects: Option<Arc<dyn Objects>>,
+    pub(crate) images: Option<Arc<dyn ContainerImages>>,
     pub(crate) event_sources: Arc<dyn EventSources>,
     pub(crate) mappings: Mappings,
     pub(crate) ledger: Arc<Ledger>,
@@ -122,6 +125,7 @@ impl Control {
             code_urls: dependencies.code_urls,
             data_plane: dependencies.data_plane,
             objects: dependencies.objects,
+            images: dependencies.images,
             claiming: Arc::default(),
             publishing: Arc::default(),
             event_sources: dependencies.event_sources,
@@ -148,6 +152,7 @@ impl Control {
         .await?;
         control.sweep_rows().await?;
         control.sweep_urls().await?;
+        control.sweep_images().await?;
         for head in &unsettled {
             control.settle(head);
         }

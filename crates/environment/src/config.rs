@@ -24,8 +24,8 @@ pub struct Config {
     pub function: FunctionId,
     /// Its configuration, which carries the version.
     pub configuration: Arc<FunctionConfiguration>,
-    /// The unpacked package: becomes `/var/task`.
-    pub code_directory: PathBuf,
+    /// The unpacked package: becomes `/var/task`. An image has its code in itself.
+    pub code_directory: Option<PathBuf>,
     /// The unpacked layers in the order of merging: become `/opt`.
     pub layer_directories: Vec<PathBuf>,
     /// The runtime.

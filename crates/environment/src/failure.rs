@@ -1,5 +1,6 @@
 //! How an invocation fails other than by its handler, and what the caller then reads.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -74,6 +75,18 @@ impl Failure {
         let text = error.to_string();
         let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
         Self::new("Runtime.InvalidEntrypoint", format!("fork/exec {program}: {text}"))
+    }
+
+    /// An image's program is in none of the directories where it is looked for.
+    pub(crate) fn not_found_in_path(program: &str) -> Self {
+        let message = format!("exec: \"{program}\": executable file not found in $PATH");
+        Self::new("Runtime.InvalidEntrypoint", message)
+    }
+
+    /// There is no such directory to run the program of an image in.
+    pub(crate) fn no_working_directory(directory: &Path) -> Self {
+        let message = format!("chdir {}: no such file or directory", directory.display());
+        Self::new("Runtime.InvalidWorkingDir", message)
     }
 
     /// The platform could not do its part.

@@ -102,7 +102,7 @@ fn config() -> Config {
             name: "fuzz".to_owned(),
         },
         configuration: Arc::new(configuration),
-        code_directory: "/".into(),
+        code_directory: Some("/".into()),
         layer_directories: Vec::new(),
         runtime: Arc::new(Resolved::for_fuzzing()),
         credentials: None,

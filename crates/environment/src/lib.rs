@@ -38,6 +38,7 @@ pub use environment::Environment;
 #[doc(hidden)]
 pub use fuzz::fuzz_runtime_api;
 pub use running::{Finished, NotAvailable, ResponseStream, Running, Wanted};
+pub use runtime::ContainerImage;
 pub use start::{RESERVED_PORTS, StartError};
 
 /// Outbound network of an environment, decided where environments are made from.

@@ -104,7 +104,7 @@ pub struct InitStart<'a> {
     pub function_name: &'a str,
     /// `$LATEST` or a number.
     pub function_version: String,
-    /// E.g. `python:3.12.v40`.
+    /// E.g. `python:3.12.v40`; empty for container images.
     pub runtime_version: &'a str,
     /// The ARN of that version of the runtime.
     pub runtime_version_arn: String,
@@ -119,6 +119,8 @@ impl Event<'_> {
     #[must_use]
     pub fn to_text(&self) -> Option<String> {
         Some(match self {
+            // An image has a runtime of its own, of which nothing is known.
+            Event::InitStart(init) if init.runtime_version.is_empty() => return None,
             Event::InitStart(init) => format!(
                 "INIT_START Runtime Version: {}\tRuntime Version ARN: {}",
                 init.runtime_version, init.runtime_version_arn
@@ -309,7 +311,7 @@ fn report_text(report: &Report) -> String {
 }
 
 fn init_start_record(init: &InitStart<'_>) -> serde_json::Value {
-    serde_json::json!({
+    let mut record = serde_json::json!({
         "initializationType": init.initialization.as_str(),
         "phase": phase_name(init.phase),
         "functionName": init.function_name,
@@ -318,7 +320,11 @@ fn init_start_record(init: &InitStart<'_>) -> serde_json::Value {
         "runtimeVersionArn": init.runtime_version_arn,
         "instanceId": init.instance_id,
         "instanceMaxMemory": init.memory_size_mb,
-    })
+    });
+    if let (true, Some(members)) = (init.runtime_version.is_empty(), record.as_object_mut()) {
+        members.retain(|name, _| !name.starts_with("runtimeVersion"));
+    }
+    record
 }
 
 fn finished_record(

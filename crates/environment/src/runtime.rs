@@ -2,7 +2,7 @@
 
 mod definition;
 mod interpreter;
-mod root;
+pub(crate) mod root;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -227,6 +227,19 @@ impl Catalogue {
     }
 }
 
+/// A container image as a function runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerImage {
+    /// The directory that its layers were put together in.
+    pub root: PathBuf,
+    /// What is run, with its arguments.
+    pub command: Vec<String>,
+    /// Where it is run.
+    pub working_directory: PathBuf,
+    /// Variables of every process, unless the function sets them itself.
+    pub environment: BTreeMap<String, String>,
+}
+
 /// A runtime with all that this machine needs to run it.
 #[derive(Debug, Clone)]
 pub struct Resolved {
@@ -242,9 +255,35 @@ enum Base {
     Host(Option<Found>),
     /// A root file system of its own.
     Root(RootFileSystem),
+    /// That of a container image, with its code and its working directory.
+    Image { root: PathBuf, working_directory: PathBuf },
 }
 
 impl Resolved {
+    /// What an image has for a runtime.
+    #[must_use]
+    pub fn image(image: ContainerImage) -> Self {
+        let definition = Definition {
+            command: image.command,
+            environment: image.environment,
+            execution_environment: Some("AWS_Lambda_Image".to_owned()),
+            ..Definition::bare("image")
+        };
+        Self {
+            definition: Arc::new(definition),
+            base: Base::Image { root: image.root, working_directory: image.working_directory },
+            client_directory: PathBuf::new(),
+        }
+    }
+
+    /// The root file system of an image, and where its command is run.
+    pub(crate) fn as_image(&self) -> Option<(&Path, &Path)> {
+        match &self.base {
+            Base::Image { root, working_directory } => Some((root, working_directory)),
+            Base::Host(_) | Base::Root(_) => None,
+        }
+    }
+
     /// E.g. `python3.12`.
     #[must_use]
     pub fn identifier(&self) -> &str {
@@ -283,7 +322,7 @@ impl Resolved {
 
     /// Whether the platform brings the runtime client (and with it the wrapper script and the framed log).
     pub(crate) fn has_client(&self) -> bool {
-        !self.definition.command.is_empty()
+        !self.definition.command.is_empty() && self.as_image().is_none()
     }
 
     /// Whether it is ours to start the function's wrapper script.
@@ -295,7 +334,9 @@ impl Resolved {
     pub(crate) fn root(&self) -> Root {
         match &self.base {
             Base::Host(_) => Root::Host,
-            Base::Root(root) => Root::Directory(root.path.clone()),
+            Base::Root(RootFileSystem { path: root, .. }) | Base::Image { root, .. } => {
+                Root::Directory(root.clone())
+            }
         }
     }
 
@@ -316,7 +357,7 @@ impl Resolved {
             }
             Base::Host(None) => vec![client],
             Base::Root(RootFileSystem { client: Client::Ours, .. }) => vec![client],
-            Base::Root(_) => Vec::new(),
+            Base::Root(_) | Base::Image { .. } => Vec::new(),
         }
     }
 
@@ -331,7 +372,7 @@ impl Resolved {
         let words: Vec<String> = self.definition.command.iter().map(fill).collect();
         match &self.base {
             Base::Root(root) => root.command(words),
-            Base::Host(None) => words,
+            Base::Host(None) | Base::Image { .. } => words,
             Base::Host(Some(interpreter)) => {
                 let arguments = self.definition.conditional_arguments.iter();
                 let applies =
@@ -356,6 +397,7 @@ impl Resolved {
             }
             Base::Host(None) => "needs no interpreter".to_owned(),
             Base::Root(root) => root.describe(),
+            Base::Image { root, .. } => format!("{} (a container image)", root.display()),
         }
     }
 }

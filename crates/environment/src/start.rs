@@ -115,8 +115,8 @@ impl Environment {
 fn spec(config: &Config, services: &Services, id: &str) -> Spec {
     let configuration = &config.configuration;
     let mut mounts = config.runtime.mounts();
-    mounts
-        .push(rushlight_sandbox::Mount { source: config.code_directory.clone(), target: "/var/task".into() });
+    let code = config.code_directory.clone();
+    mounts.extend(code.map(|source| rushlight_sandbox::Mount { source, target: "/var/task".into() }));
     let mut listener_ports = vec![RUNTIME_API_PORT];
     if services.endpoint.is_some() {
         listener_ports.push(ENDPOINT_PORT);

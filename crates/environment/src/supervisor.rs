@@ -1,7 +1,7 @@
 //! The one task of an environment that waits: for its processes to end, for deadlines, and for the sandbox to
 //! do what the state machine asked for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::lifecycle::{InitPhase, Input, Reason};
 use crate::logs::Pipes;
 use crate::report::Event;
+use crate::runtime::root::{executables, is_directory, is_executable};
 use crate::telemetry::Source;
 use crate::variables;
 
@@ -303,7 +304,10 @@ async fn spawn_extensions(
     environment: &Arc<Environment>,
     processes: &mut Processes,
 ) -> Result<bool, Failure> {
-    let names = host::external(&environment.config.layer_directories);
+    let names = match environment.config.runtime.as_image() {
+        Some((root, _)) => executables(root, Path::new("/opt/extensions")),
+        None => host::external(&environment.config.layer_directories),
+    };
     {
         let mut state = environment.state.lock();
         state.host = Host::started(&names);
@@ -378,7 +382,7 @@ fn command(environment: &Environment) -> Result<Command, Failure> {
     let mut words = config.runtime.command(config.configuration.memory_size_mb, node_options);
     if words.is_empty() {
         let entrypoints = config.runtime.entrypoints();
-        let found = entrypoints.iter().find(|path| is_executable(environment, Path::new(path)));
+        let found = entrypoints.iter().find(|path| is_in_package(environment, Path::new(path)));
         words = vec![found.ok_or_else(|| Failure::no_entrypoint(entrypoints))?.clone()];
     }
     let stream = &environment.log_stream().stream;
@@ -387,13 +391,39 @@ fn command(environment: &Environment) -> Result<Command, Failure> {
         words.insert(0, wrapper);
     }
     let mut words = words.into_iter();
+    let program = words.next().unwrap_or_default();
+    let (program, working_directory) = match config.runtime.as_image() {
+        None => (program.into(), "/var/task".into()),
+        Some((root, directory)) => of_image(root, directory, program, variables.get("PATH"))?,
+    };
     Ok(Command {
-        program: words.next().unwrap_or_default().into(),
+        program,
         arguments: words.collect(),
         environment: variables,
-        working_directory: "/var/task".into(),
+        working_directory,
         log_descriptor: config.runtime.has_client(),
     })
+}
+
+/// The program of an image, looked for as its own shell would, and where it is run.
+fn of_image(
+    root: &Path,
+    directory: &Path,
+    program: String,
+    search: Option<&String>,
+) -> Result<(PathBuf, PathBuf), Failure> {
+    // There wherever the image leaves it out.
+    let is_ours = ["/tmp", "/var/task"].iter().any(|ours| directory == Path::new(ours));
+    if !is_ours && !is_directory(root, directory) {
+        return Err(Failure::no_working_directory(directory));
+    }
+    if program.contains('/') {
+        return Ok((directory.join(program), directory.to_owned()));
+    }
+    let places = search.map_or("/usr/local/bin:/usr/bin:/bin", String::as_str).split(':');
+    let found = places.map(|place| Path::new(place).join(&program)).find(|path| is_executable(root, path));
+    let found = found.ok_or_else(|| Failure::not_found_in_path(&program))?;
+    Ok((found, directory.to_owned()))
 }
 
 /// The wrapper script that the function's configuration asks for; runtimes without a client take none.
@@ -419,11 +449,11 @@ fn not_executed(environment: &Environment, program: &str, error: &std::io::Error
 }
 
 /// Whether a path of the sandbox, below `/var/task` or `/opt`, is an executable file.
-fn is_executable(environment: &Environment, path: &Path) -> bool {
+fn is_in_package(environment: &Environment, path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     let config = &environment.config;
     let on_host = if let Ok(below) = path.strip_prefix("/var/task") {
-        Some(config.code_directory.join(below))
+        config.code_directory.as_ref().map(|code| code.join(below))
     } else if let Ok(below) = path.strip_prefix("/opt") {
         // Later layers lie over earlier ones.
         let mut layers = config.layer_directories.iter().rev().map(|layer| layer.join(below));

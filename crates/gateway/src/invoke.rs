@@ -174,9 +174,7 @@ pub(crate) fn invoke_error(error: InvokeError) -> Error {
         InvokeError::Throttled(throttle) => {
             errors::too_many_requests_exception(error.to_string()).with_reason(throttle.as_str())
         }
-        InvokeError::RuntimeMissing(_) | InvokeError::ImageNotOffered => {
-            errors::invalid_runtime_exception(error.to_string())
-        }
+        InvokeError::RuntimeMissing(_) => errors::invalid_runtime_exception(error.to_string()),
         InvokeError::ShuttingDown => Error::service_unavailable(),
         InvokeError::Code(_) | InvokeError::Store(_) | InvokeError::Environment(_) => {
             tracing::error!(%error, "invoke.failed");

@@ -107,15 +107,15 @@ impl Images {
     ) -> Result<Image> {
         let _kept = self.kept.read().await;
         match source {
-            Source::Registry(reference) => self.from_registry(reference, architecture, registries).await,
+            Source::Registry(reference) => self.of_registry(reference, architecture, registries).await,
             Source::Layout { directory, tag } => {
                 let (directory, tag) = (directory.clone(), tag.clone());
-                self.blocking(move |images| images.from_directory(&directory, tag.as_deref(), architecture))
+                self.blocking(move |images| images.of_directory(&directory, tag.as_deref(), architecture))
                     .await
             }
             Source::Archive(path) => {
                 let path = path.clone();
-                self.blocking(move |images| images.from_archive(&path, architecture)).await
+                self.blocking(move |images| images.of_archive(&path, architecture)).await
             }
         }
     }
@@ -145,7 +145,7 @@ impl Images {
         Unpacking { directory: self.directory.clone(), limits: self.limits }
     }
 
-    async fn from_registry(
+    async fn of_registry(
         &self,
         reference: &Reference,
         architecture: Architecture,
@@ -229,19 +229,14 @@ impl Unpacking {
         Ok(Work(path))
     }
 
-    fn from_archive(&self, archive: &Path, architecture: Architecture) -> Result<Image> {
+    fn of_archive(&self, archive: &Path, architecture: Architecture) -> Result<Image> {
         let file = File::open(archive).map_err(Error::io(archive))?;
         let work = self.work()?;
         layer::unpack(file, &work.0, &mut self.limits.clone())?;
-        self.from_directory(&work.0, None, architecture)
+        self.of_directory(&work.0, None, architecture)
     }
 
-    fn from_directory(
-        &self,
-        directory: &Path,
-        tag: Option<&str>,
-        architecture: Architecture,
-    ) -> Result<Image> {
+    fn of_directory(&self, directory: &Path, tag: Option<&str>, architecture: Architecture) -> Result<Image> {
         let package = layout::open(directory, tag, architecture)?;
         let mut limits = self.limits;
         for (layer, diff_id) in of_config(&package)? {

@@ -31,6 +31,12 @@ impl Reference {
         &self.text[self.host + 1..self.name]
     }
 
+    /// The tag, if there is one.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
     /// The digest, if there is one, which then names the image whatever the tag leads to.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {

@@ -48,9 +48,6 @@ pub enum Error {
     /// The code of the function cannot be made ready.
     #[error("cannot make the code of the function ready: {0}")]
     Code(String),
-    /// Packages of this kind cannot be run yet.
-    #[error("Rushlight does not run container images yet. Deploy the code as a zip archive to invoke it.")]
-    ImageNotOffered,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] rushlight_store::Error),

@@ -145,6 +145,16 @@ pub trait CodeSource: Send + Sync {
         &'a self,
         sha256: &'a str,
     ) -> rushlight_store::BoxFuture<'a, Result<std::path::PathBuf, String>>;
+
+    /// The container image that a function is made of, made ready if need be, with what the function sets instead of
+    /// the image's own settings.
+    ///
+    /// # Errors
+    /// One sentence for the operator.
+    fn image<'a>(
+        &'a self,
+        configuration: &'a FunctionConfiguration,
+    ) -> rushlight_store::BoxFuture<'a, Result<rushlight_environment::ContainerImage, String>>;
 }
 
 /// Makes the temporary credentials of a function's execution role.

@@ -4,9 +4,11 @@
 //! permit, take an idle environment, hand over the event, wait for the answer. A cold start runs in a task of its
 //! own, because an invocation that was accepted goes on when its caller hangs up.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rushlight_environment::runtime::Resolved;
 use rushlight_environment::{
     Config, Environment, Finished, Initialization, ResponseStream, Running, StartError, Wanted,
 };
@@ -233,23 +235,9 @@ impl Inner {
         tenant_id: Option<TenantId>,
     ) -> Result<Arc<Environment>, Error> {
         let configuration = &generation.configuration;
-        let Code::Zip { runtime, sha256, .. } = &configuration.code else {
-            return Err(Error::ImageNotOffered);
-        };
-        let layers = layers(configuration);
-        let packages = || layers.iter().copied().chain([sha256.as_str()]);
-        let _starting: Vec<_> = packages().map(|package| self.packages.starting(package)).collect();
-        let code_directory = self.code.directory(sha256).await.map_err(Error::Code)?;
-        let mut layer_directories = Vec::with_capacity(layers.len());
-        for layer in &layers {
-            layer_directories.push(self.code.directory(layer).await.map_err(Error::Code)?);
-        }
-        let catalogue = Arc::clone(&self.catalogue);
-        let identifier = runtime.clone();
-        let runtime = tokio::task::spawn_blocking(move || catalogue.resolve(&identifier))
-            .await
-            .map_err(|_| Error::ShuttingDown)?
-            .map_err(|missing| Error::RuntimeMissing(missing.to_string()))?;
+        let packages = packages(configuration);
+        let _starting: Vec<_> = packages.iter().map(|package| self.packages.starting(package)).collect();
+        let Program { code_directory, layer_directories, runtime } = self.program(configuration).await?;
         let config = Config {
             function: generation.function.clone(),
             configuration: Arc::clone(configuration),
@@ -268,9 +256,49 @@ impl Inner {
             tracing::error!(function = %generation.function.name, %error, "environment.start.failed");
             Error::Environment(error.to_string())
         })?;
-        packages().for_each(|package| self.packages.mounted(package, &environment));
+        packages.iter().for_each(|package| self.packages.mounted(package, &environment));
         Ok(environment)
     }
+
+    /// Makes ready what an environment of a function is made of.
+    async fn program(&self, configuration: &FunctionConfiguration) -> Result<Program, Error> {
+        let (runtime, sha256) = match &configuration.code {
+            Code::Zip { runtime, sha256, .. } => (runtime, sha256),
+            Code::Image { .. } => {
+                let image = self.code.image(configuration).await.map_err(Error::Code)?;
+                let runtime = Arc::new(Resolved::image(image));
+                return Ok(Program { code_directory: None, layer_directories: Vec::new(), runtime });
+            }
+        };
+        let code_directory = Some(self.code.directory(sha256).await.map_err(Error::Code)?);
+        let mut layer_directories = Vec::new();
+        for layer in layers(configuration) {
+            layer_directories.push(self.code.directory(layer).await.map_err(Error::Code)?);
+        }
+        let catalogue = Arc::clone(&self.catalogue);
+        let identifier = runtime.clone();
+        let runtime = tokio::task::spawn_blocking(move || catalogue.resolve(&identifier))
+            .await
+            .map_err(|_| Error::ShuttingDown)?
+            .map_err(|missing| Error::RuntimeMissing(missing.to_string()))?;
+        Ok(Program { code_directory, layer_directories, runtime })
+    }
+}
+
+/// What runs in an environment.
+struct Program {
+    code_directory: Option<PathBuf>,
+    layer_directories: Vec<PathBuf>,
+    runtime: Arc<Resolved>,
+}
+
+/// The archives that an environment has mounted.
+fn packages(configuration: &FunctionConfiguration) -> Vec<&str> {
+    let code = match &configuration.code {
+        Code::Zip { sha256, .. } => Some(sha256.as_str()),
+        Code::Image { .. } => None,
+    };
+    layers(configuration).into_iter().chain(code).collect()
 }
 
 /// The archives of the layers in the order of merging, each once: of two that are the same the later one covers the

@@ -130,6 +130,20 @@ pub struct Flags {
     #[serde(rename = "runtime", deserialize_with = "pairs_from_table")]
     pub runtimes: Vec<Pair>,
 
+    /// A registry that container images may come from, e.g. `registry.example.com` or `http://127.0.0.1:5000`;
+    /// repeatable [default: all, over https].
+    #[arg(long = "registry", env = "RUSHLIGHT_REGISTRIES", value_name = "HOST", value_delimiter = ',')]
+    #[serde(rename = "registry")]
+    pub registries: Vec<String>,
+
+    /// A file in the form of Docker's `config.json` with the passwords of registries.
+    #[arg(long, env = "RUSHLIGHT_REGISTRY_CREDENTIALS", value_name = "FILE")]
+    pub registry_credentials: Option<PathBuf>,
+
+    /// A directory with OCI layouts and archives of images, which functions name `localhost/NAME:TAG`.
+    #[arg(long, env = "RUSHLIGHT_IMAGE_DIRECTORY", value_name = "DIR")]
+    pub image_directory: Option<PathBuf>,
+
     /// Concurrent executions of each account in each region [default: 1000].
     #[arg(long, env = "RUSHLIGHT_CONCURRENT_EXECUTIONS", value_name = "N")]
     pub concurrent_executions: Option<u32>,
@@ -297,6 +311,8 @@ pub struct Config {
     pub function_env: BTreeMap<String, String>,
     /// Runtime identifier → interpreter or root file system.
     pub runtimes: BTreeMap<String, PathBuf>,
+    /// Where container images come from.
+    pub images: ImageConfig,
     /// See [`Flags::concurrent_executions`], [`Flags::minimum_unreserved_concurrency`] and
     /// [`Flags::code_storage_bytes`].
     pub account_quotas: AccountQuotas,
@@ -379,6 +395,11 @@ impl Config {
                 .into_iter()
                 .map(|(id, path)| (id, path.into()))
                 .collect(),
+            images: ImageConfig {
+                registries: if flags.registries.is_empty() { file.registries } else { flags.registries },
+                credentials: flags.registry_credentials.or(file.registry_credentials),
+                directory: flags.image_directory.or(file.image_directory),
+            },
             account_quotas,
             log_storage_bytes: flags
                 .log_storage_bytes
@@ -396,6 +417,17 @@ impl Config {
         };
         Ok((config, log))
     }
+}
+
+/// See the flags of these names.
+#[derive(Debug, Clone, Default)]
+pub struct ImageConfig {
+    /// See [`Flags::registries`].
+    pub registries: Vec<String>,
+    /// See [`Flags::registry_credentials`].
+    pub credentials: Option<PathBuf>,
+    /// See [`Flags::image_directory`].
+    pub directory: Option<PathBuf>,
 }
 
 fn check_runtimes(config: &Config) -> anyhow::Result<()> {

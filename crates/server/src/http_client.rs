@@ -2,7 +2,8 @@
 //!
 //! Nothing is spawned: a connection is driven by whoever waits for its answer, and ends with it.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -60,6 +61,9 @@ pub enum HttpError {
     /// The body is larger than was allowed.
     #[error("the answer is too large")]
     TooLarge,
+    /// Whoever takes the body cannot take it.
+    #[error("the answer cannot be kept: {0}")]
+    NotTaken(io::Error),
 }
 
 /// Speaks to one server.
@@ -106,10 +110,32 @@ impl HttpClient {
     /// # Errors
     /// See [`HttpError`].
     pub async fn exchange(&self, request: Request<Full<Bytes>>, limit: u64) -> Result<Answer, HttpError> {
+        let mut body = BytesMut::new();
+        let mut take = |announced: usize, piece: &[u8]| {
+            body.reserve(announced.min(TRUSTED_CAPACITY));
+            body.extend_from_slice(piece);
+            Ok(())
+        };
+        let (status, headers) = self.exchange_in_pieces(request, limit, |_| true, &mut take).await?;
+        Ok(Answer { status, headers, body: body.freeze() })
+    }
+
+    /// The same with a body that is handed on as it comes, if its status is `wanted`: `take` hears how much is announced
+    /// with the first piece, and each piece.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn exchange_in_pieces(
+        &self,
+        request: Request<Full<Bytes>>,
+        limit: u64,
+        wanted: fn(StatusCode) -> bool,
+        take: &mut (dyn FnMut(usize, &[u8]) -> io::Result<()> + Send),
+    ) -> Result<(StatusCode, HeaderMap), HttpError> {
         let connect = self.patience.connect;
         let stream = timeout(connect, self.connect()).await.map_err(|_| HttpError::Slow(connect))??;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        let exchange = self.on_connection(sender, request, limit);
+        let exchange = self.on_connection(sender, request, limit, wanted, take);
         tokio::pin!(connection, exchange);
         let mut open = true;
         loop {
@@ -142,12 +168,16 @@ impl HttpClient {
         mut sender: SendRequest<Full<Bytes>>,
         request: Request<Full<Bytes>>,
         limit: u64,
-    ) -> Result<Answer, HttpError> {
+        wanted: fn(StatusCode) -> bool,
+        take: &mut (dyn FnMut(usize, &[u8]) -> io::Result<()> + Send),
+    ) -> Result<(StatusCode, HeaderMap), HttpError> {
         let Patience { answer, piece, .. } = self.patience;
         let response = timeout(answer, sender.send_request(request)).await;
         let (head, body) = response.map_err(|_| HttpError::Slow(answer))??.into_parts();
-        let body = read(body, limit, piece).await?;
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        if wanted(head.status) {
+            read(body, limit, piece, take).await?;
+        }
+        Ok((head.status, head.headers))
     }
 }
 
@@ -156,27 +186,34 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-async fn read(mut body: Incoming, limit: u64, patience: Duration) -> Result<Bytes, HttpError> {
+async fn read(
+    mut body: Incoming,
+    limit: u64,
+    patience: Duration,
+    take: &mut (dyn FnMut(usize, &[u8]) -> io::Result<()> + Send),
+) -> Result<(), HttpError> {
     if body.size_hint().lower() > limit {
         return Err(HttpError::TooLarge);
     }
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or_default();
-    let mut whole = BytesMut::with_capacity(announced.min(TRUSTED_CAPACITY));
+    let mut announced = usize::try_from(body.size_hint().lower()).unwrap_or_default();
+    let mut left = limit;
     loop {
         let frame = timeout(patience, body.frame()).await.map_err(|_| HttpError::Slow(patience))?;
-        let Some(frame) = frame else { return Ok(whole.freeze()) };
+        let Some(frame) = frame else { return Ok(()) };
         // Trailers are read over.
         if let Ok(data) = frame?.into_data() {
-            if (whole.len() + data.len()) as u64 > limit {
-                return Err(HttpError::TooLarge);
-            }
-            whole.extend_from_slice(&data);
+            left = left.checked_sub(data.len() as u64).ok_or(HttpError::TooLarge)?;
+            take(std::mem::take(&mut announced), &data).map_err(HttpError::NotTaken)?;
         }
     }
 }
 
 /// Trusts whom the machine trusts, or whom `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
 fn tls_config() -> anyhow::Result<Arc<ClientConfig>> {
+    static MADE: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made.clone());
+    }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     ensure!(
@@ -186,5 +223,6 @@ fn tls_config() -> anyhow::Result<Arc<ClientConfig>> {
     );
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+    Ok(MADE.get_or_init(|| config).clone())
 }

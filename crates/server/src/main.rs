@@ -8,6 +8,7 @@ mod config;
 mod delivery;
 mod forward;
 mod http_client;
+mod images;
 mod keys;
 mod log_destination;
 mod otlp;

@@ -13,13 +13,13 @@ use rushlight_control::{
     AnySource, CodeUrl, CodeUrls, Control, DataPlane, Objects, Retirement, RuntimeVersion, Runtimes, code,
 };
 use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
-use rushlight_environment::{Credentials, Forward, ServeEndpoint, Services};
+use rushlight_environment::{ContainerImage, Credentials, Forward, ServeEndpoint, Services};
 use rushlight_gateway::{Authentication, CODE_SERVICE, Gateway, Limits, serve_connection};
 use rushlight_invoke::{CodeSource, Dependencies as InvokeDependencies, Invoker, RoleCredentials, Settings};
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
-use rushlight_model::function::Architecture;
+use rushlight_model::function::{Architecture, FunctionConfiguration};
 use rushlight_model::function_url::UrlPlace;
 use rushlight_model::trace::TraceSink;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
@@ -32,6 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode, Pair, QuotaMode};
 use crate::forward;
+use crate::images::FunctionImages;
 use crate::keys::{KeyRing, operator_key, root_key, session_key};
 use crate::log_destination::LogDestinations;
 use crate::s3::S3Objects;
@@ -104,6 +105,7 @@ impl Server {
         let log_destinations = LogDestinations::start(&config.log_destinations)?;
         let traces = trace_destination(config)?;
         let catalogue = Arc::new(catalogue(config, &data)?);
+        let images = Arc::new(FunctionImages::open(config, data.join("images"))?);
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
         let endpoint = Arc::new(FunctionEndpoint { gateway: OnceLock::new(), stop: stop.clone() });
@@ -123,7 +125,11 @@ impl Server {
             InvokeDependencies {
                 heads: heads.clone(),
                 versions: versions.clone(),
-                code: Arc::new(UnpackedCode { blobs: blobs.clone(), packages: packages.clone() }),
+                code: Arc::new(UnpackedCode {
+                    blobs: blobs.clone(),
+                    packages: packages.clone(),
+                    images: images.clone(),
+                }),
                 credentials: Arc::new(ExecutionRoles {
                     sessions: Arc::clone(&sessions),
                     directory: Arc::clone(&directory),
@@ -149,20 +155,12 @@ impl Server {
             url_place: url_place(config, address),
             data_plane: Arc::new(Invocations(invoker.clone())),
             objects: objects(config)?,
+            images: Some(images),
             event_sources: Arc::new(AnySource),
         })
         .await?;
-        let authentication = match config.auth {
-            AuthMode::Enforce => Authentication::Enforce(Verifier::new(Box::new(KeyRing::new(
-                &root,
-                &config.account,
-                Arc::clone(&directory),
-                Arc::clone(&sessions),
-            )))),
-            AuthMode::Permissive => Authentication::Permissive,
-        };
         let gateway = Arc::new(Gateway::new(rushlight_gateway::Dependencies {
-            authentication,
+            authentication: authentication(config, &root, &directory, &sessions),
             default_scope: Scope { account: config.account.clone(), region: config.region.clone() },
             control: control.clone(),
             invoker: invoker.clone(),
@@ -222,6 +220,22 @@ fn clock(mode: ClockMode) -> Clock {
     match mode {
         ClockMode::Real => Clock::real(),
         ClockMode::Virtual => Clock::new_virtual(),
+    }
+}
+
+/// How it is made sure who calls.
+fn authentication(
+    config: &Config,
+    root: &AccessKey,
+    directory: &Arc<Directory>,
+    sessions: &Arc<SessionKey>,
+) -> Authentication {
+    match config.auth {
+        AuthMode::Enforce => {
+            let keys = KeyRing::new(root, &config.account, Arc::clone(directory), Arc::clone(sessions));
+            Authentication::Enforce(Verifier::new(Box::new(keys)))
+        }
+        AuthMode::Permissive => Authentication::Permissive,
     }
 }
 
@@ -328,6 +342,7 @@ impl ServeEndpoint for FunctionEndpoint {
 struct UnpackedCode {
     blobs: BlobStore,
     packages: PackageStore,
+    images: Arc<FunctionImages>,
 }
 
 impl CodeSource for UnpackedCode {
@@ -342,6 +357,13 @@ impl CodeSource for UnpackedCode {
             let unpack = move |into: &std::path::Path| code::unpack(&archive, into).map(drop);
             self.packages.ensure(&digest, unpack).await.map_err(|error| error.to_string())
         })
+    }
+
+    fn image<'a>(
+        &'a self,
+        configuration: &'a FunctionConfiguration,
+    ) -> BoxFuture<'a, Result<ContainerImage, String>> {
+        Box::pin(self.images.run(configuration))
     }
 }
 

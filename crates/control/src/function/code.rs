@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rushlight_api::lambda::types::S3ObjectStorageMode;
-use rushlight_model::function::{Code, FunctionConfiguration, ReferencedObject};
+use rushlight_model::function::{Architecture, Code, FunctionConfiguration, ReferencedObject};
 use rushlight_store::{BlobStore, Digest};
 
-use super::image::ImageReference;
+use super::image::Image;
+use crate::Control;
 use crate::code;
 use crate::context::RequestContext;
 use crate::dependencies::Objects;
@@ -37,7 +38,7 @@ pub(super) enum PackageType {
 #[derive(Debug, Clone)]
 pub(super) enum DeploymentPackage {
     Archive(Archive),
-    Image(ImageReference),
+    Image(Image),
 }
 
 impl DeploymentPackage {
@@ -60,7 +61,7 @@ impl DeploymentPackage {
             }
             (Self::Image(image), Code::Image { uri, resolved_uri, .. }) => {
                 image.uri.clone_into(uri);
-                *resolved_uri = image.resolved();
+                resolved_uri.clone_from(&image.resolved_uri);
             }
             // `Source::package` makes what was asked for.
             (Self::Archive(_), Code::Image { .. }) | (Self::Image(_), Code::Zip { .. }) => {}
@@ -80,13 +81,15 @@ impl Source {
     /// The package that the request names; an archive is looked through from end to end.
     pub(super) async fn package(
         &self,
-        package_type: PackageType,
-        objects: Option<&Arc<dyn Objects>>,
+        control: &Control,
         context: &RequestContext,
+        package_type: PackageType,
+        architecture: Architecture,
     ) -> Result<DeploymentPackage> {
         match (package_type, &self.image_uri) {
             (PackageType::Image, Some(uri)) if !self.names_archive() => {
-                Ok(DeploymentPackage::Image(ImageReference::parse(uri)?))
+                let image = Image::resolve(uri, architecture, control.images.as_ref()).await?;
+                Ok(DeploymentPackage::Image(image))
             }
             (PackageType::Image, Some(_)) => Err(Error::invalid(
                 "Please do not provide other FunctionCode parameters when providing an ImageUri.",
@@ -94,7 +97,9 @@ impl Source {
             (PackageType::Image, None) => Err(Error::invalid(
                 "Please provide ImageUri when creating a function with packageType Image.",
             )),
-            (PackageType::Zip, _) => Ok(DeploymentPackage::Archive(self.archive(objects, context).await?)),
+            (PackageType::Zip, _) => {
+                Ok(DeploymentPackage::Archive(self.archive(control.objects.as_ref(), context).await?))
+            }
         }
     }
 

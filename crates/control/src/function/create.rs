@@ -51,7 +51,7 @@ pub(crate) async fn create(
     let name = &reference.function.name;
     deployment::check(control, &context.scope, signing.as_deref(), name).await?;
     Instances::check_for(control, context, &latest).await?;
-    let package = source(&input).package(package_type(&input), control.objects.as_ref(), context).await?;
+    let package = source(&input).package(control, context, package_type(&input), latest.architecture).await?;
     package.put(&mut latest);
     layers::check_code(&latest)?;
     let copies = if input.publish == Some(true) { 2 } else { 1 };

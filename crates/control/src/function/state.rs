@@ -17,14 +17,14 @@
 
 use std::time::Duration;
 
-use rushlight_model::function::{FunctionConfiguration, FunctionHead, LastUpdate, Reason, State};
+use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead, LastUpdate, Reason, State};
 use rushlight_store::table::UpdateError;
 use rushlight_store::{Digest, EnsureError};
 use uuid::Uuid;
 
 use crate::Control;
 use crate::code::{self, CodeError};
-use crate::dependencies::Retirement;
+use crate::dependencies::{ImageError, Retirement};
 use crate::error::{Error, Result, chain};
 use crate::ledger;
 
@@ -173,6 +173,12 @@ impl Control {
     /// Has the package and the layers unpacked before anything runs from them. The archives were looked through when
     /// they came, so only the platform can fail here, or a disk that lost what was on it.
     async fn prepare(&self, head: &FunctionHead) -> Option<Reason> {
+        if let (Code::Image { resolved_uri: Some(uri), .. }, Some(images)) = (&head.latest.code, &self.images)
+        {
+            let error = images.prepare(uri, head.latest.architecture).await.err()?;
+            tracing::error!(function = %head.id.arn(), image = uri, ?error, "image.prepare_failed");
+            return Some(image_reason(error));
+        }
         for (digest, _) in ledger::archives(&head.latest) {
             let failure = self.prepare_archive(head, digest).await;
             if failure.is_some() {
@@ -227,6 +233,17 @@ impl Control {
     }
 }
 
+/// What became of an image between its deployment and its being fetched.
+fn image_reason(error: ImageError) -> Reason {
+    let (code, text) = match error {
+        ImageError::NotFound => ("ImageDeleted", "The image does not exist any more.".to_owned()),
+        ImageError::Denied(reason) => ("ImageAccessDenied", reason),
+        ImageError::Unsupported(reason) => ("InvalidImage", reason),
+        ImageError::Unavailable(sentence) => ("InternalError", sentence),
+    };
+    Reason { code: code.into(), text }
+}
+
 /// The function is no longer what was to be settled.
 #[derive(Debug)]
 struct Superseded;
@@ -241,7 +258,7 @@ impl std::fmt::Display for Superseded {
 mod tests {
     use rushlight_model::arn::{FunctionId, Scope};
     use rushlight_model::clock::Timestamp;
-    use rushlight_model::function::{Architecture, Code};
+    use rushlight_model::function::Architecture;
     use rushlight_model::managed_instances::FunctionScaling;
     use rushlight_model::version::PublishedVersion;
 

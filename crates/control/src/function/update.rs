@@ -43,7 +43,8 @@ pub(crate) async fn code(
         state::check_update(head, None)?;
     }
     check_signature(control, context, head).await?;
-    let package = source(&input).package(package_type, control.objects.as_ref(), context).await?;
+    let architecture = architecture(input.architectures.as_deref()).unwrap_or(head.latest.architecture);
+    let package = source(&input).package(control, context, package_type, architecture).await?;
     let instances = Instances::find(control, context, head.latest.managed_instances.as_ref()).await?;
     let change =
         |head: &FunctionHead| changed_code(control, context, head, &input, &package, instances.as_ref());

@@ -104,6 +104,7 @@ impl World {
             url_place: UrlPlace::Localhost(1),
             data_plane: data_plane.clone(),
             objects: Some(Arc::new(Buckets)),
+            images: None,
             event_sources: sources.clone(),
         })
         .await

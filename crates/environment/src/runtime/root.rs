@@ -1,9 +1,10 @@
 //! A root file system of a runtime's own, in a directory: that of an image as AWS publishes them for each runtime, or
 //! one that the operator has put together.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
 
 use super::definition::Definition;
 
@@ -61,16 +62,35 @@ impl RootFileSystem {
 }
 
 /// Whether `path` is a file that may be executed, for whoever has `root` as its root: links lead nowhere else.
-fn is_executable(root: &Path, path: &str) -> bool {
+pub(crate) fn is_executable(root: &Path, path: impl AsRef<Path>) -> bool {
     let look = || -> rustix::io::Result<bool> {
-        let root = open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let relative = path.trim_start_matches('/');
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let file = openat2(&root, relative, flags, Mode::empty(), ResolveFlags::IN_ROOT)?;
-        let status = fstat(&file)?;
+        let status = fstat(open_within(root, path.as_ref(), OFlags::PATH)?)?;
         Ok(FileType::from_raw_mode(status.st_mode) == FileType::RegularFile && status.st_mode & 0o111 != 0)
     };
     look().unwrap_or(false)
+}
+
+/// Whether `path` is a directory, for whoever has `root` as its root.
+pub(crate) fn is_directory(root: &Path, path: &Path) -> bool {
+    open_within(root, path, OFlags::PATH | OFlags::DIRECTORY).is_ok()
+}
+
+/// The names of the files in a directory that may be executed, for whoever has `root` as its root.
+pub(crate) fn executables(root: &Path, directory: &Path) -> Vec<String> {
+    let names = || -> rustix::io::Result<Vec<String>> {
+        let opened = open_within(root, directory, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let entries = Dir::new(opened)?.flatten();
+        let names = entries.filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
+        Ok(names.filter(|name| is_executable(root, directory.join(name))).collect())
+    };
+    let mut names = names().unwrap_or_default();
+    names.sort();
+    names
+}
+
+fn open_within(root: &Path, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    let root = open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT)
 }
 
 #[cfg(test)]

@@ -218,7 +218,7 @@ pub async fn start(function: Function, backend: Arc<dyn Backend>, directory: tem
             name: "hello".to_owned(),
         },
         runtime: catalogue().resolve(function.runtime).unwrap(),
-        code_directory: code,
+        code_directory: Some(code),
         layer_directories: Vec::new(),
         credentials: None,
         additional_environment: Arc::default(),
