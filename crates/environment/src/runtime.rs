@@ -1,5 +1,6 @@
 //! The managed runtimes: what they are (embedded from `runtimes/`), and which of them this machine can run.
 
+mod added;
 mod definition;
 mod interpreter;
 pub(crate) mod root;
@@ -16,6 +17,7 @@ use rushlight_model::arn::Scope;
 use rushlight_sandbox::{Mount, Root};
 use sha2::{Digest, Sha256};
 
+use self::added::Added;
 pub use self::definition::{Architecture, Dates, Definition, Feature};
 use self::interpreter::{Found, Interpreters};
 use self::root::{Client, RootFileSystem};
@@ -63,7 +65,8 @@ pub enum Missing {
     /// No interpreter of that version.
     #[error(
         "{identifier} needs {language} {version}, which is not on this machine ({}); install it so that `{name}` is on \
-         the PATH, or say where it is with `--runtime {identifier}=/path/to/{name}`",
+         the PATH, say where it is with `--runtime {identifier}=/path/to/{name}`, or give it a root file system with \
+         `rushlight runtimes add {identifier} IMAGE`",
         found_text(found)
     )]
     Interpreter {
@@ -79,7 +82,7 @@ pub enum Missing {
         found: Vec<String>,
     },
     /// The executable or the root file system that the operator named does not serve.
-    #[error("{identifier}: {path}, given in the configuration, {reason}")]
+    #[error("{identifier}: {path}, which it was given, {reason}")]
     Given {
         /// The runtime.
         identifier: String,
@@ -88,6 +91,17 @@ pub enum Missing {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// A root file system cannot be added, or not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// It does not serve, or there is no such runtime.
+    #[error(transparent)]
+    Unfit(#[from] Missing),
+    /// The link cannot be written.
+    #[error("cannot note it: {0}")]
+    Write(#[from] io::Error),
 }
 
 fn found_text(found: &[String]) -> String {
@@ -110,6 +124,7 @@ pub struct Catalogue {
     definitions: BTreeMap<String, Arc<Definition>>,
     clients: HashMap<String, PathBuf>,
     interpreters: Interpreters,
+    added: Added,
     resolved: Mutex<HashMap<String, Arc<Resolved>>>,
 }
 
@@ -134,6 +149,7 @@ impl Catalogue {
             }
         }
         Ok(Self {
+            added: Added::new(settings.data_directory.join("added")),
             settings,
             definitions,
             clients,
@@ -149,21 +165,23 @@ impl Catalogue {
     }
 
     /// A runtime that this machine can run. The first time it looks for the interpreter and runs it once to be sure
-    /// of its version, which blocks for some tens of milliseconds; after that it only looks in memory.
+    /// of its version, which blocks for some tens of milliseconds; after that it only looks whether another root file
+    /// system was added.
     ///
     /// # Errors
     /// [`Missing`] if the machine has no such interpreter; it is looked for again the next time.
     pub fn resolve(&self, identifier: &str) -> Result<Arc<Resolved>, Missing> {
-        if let Some(resolved) = self.resolved.lock().get(identifier) {
+        let added = self.added.get(identifier);
+        if let Some(resolved) = self.resolved.lock().get(identifier)
+            && resolved.added == added
+        {
             return Ok(resolved.clone());
         }
-        let definition = self.definitions.get(identifier).ok_or_else(|| Missing::Unknown {
-            identifier: identifier.to_owned(),
-            known: self.definitions.keys().cloned().collect(),
-        })?;
+        let definition = self.definitions.get(identifier).ok_or_else(|| self.unknown(identifier))?;
         let resolved = Arc::new(Resolved {
             definition: definition.clone(),
-            base: self.base(definition)?,
+            base: self.base(definition, added.as_deref())?,
+            added,
             client_directory: self.clients.get(&definition.family).cloned().unwrap_or_default(),
         });
         self.resolved.lock().insert(identifier.to_owned(), resolved.clone());
@@ -182,9 +200,48 @@ impl Catalogue {
         self.definitions.keys().map(listing).collect()
     }
 
-    fn base(&self, definition: &Definition) -> Result<Base, Missing> {
+    /// Gives a runtime a root file system, for servers on this data directory, those that run too. It is looked at first.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub fn add(&self, identifier: &str, root: &Path) -> Result<(), AddError> {
+        let definition = self.definitions.get(identifier).ok_or_else(|| self.unknown(identifier))?;
+        let lacking = |reason| Missing::Given {
+            identifier: identifier.to_owned(),
+            path: root.display().to_string(),
+            reason,
+        };
+        RootFileSystem::look(root, definition).map_err(lacking)?;
+        Ok(self.added.put(identifier, root)?)
+    }
+
+    /// Takes away what [`Catalogue::add`] gave; whether there was anything.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub fn remove(&self, identifier: &str) -> Result<bool, AddError> {
+        self.definitions.get(identifier).ok_or_else(|| self.unknown(identifier))?;
+        Ok(self.added.remove(identifier)?)
+    }
+
+    /// The root file systems that were added, by runtime.
+    #[must_use]
+    pub fn added(&self) -> BTreeMap<String, PathBuf> {
+        let added = |identifier: &String| Some((identifier.clone(), self.added.get(identifier)?));
+        self.definitions.keys().filter_map(added).collect()
+    }
+
+    fn unknown(&self, identifier: &str) -> Missing {
+        Missing::Unknown {
+            identifier: identifier.to_owned(),
+            known: self.definitions.keys().cloned().collect(),
+        }
+    }
+
+    /// What the operator's configuration names counts before what was added, that before what is found.
+    fn base(&self, definition: &Definition, added: Option<&Path>) -> Result<Base, Missing> {
         let identifier = definition.identifier.clone();
-        let path = self.settings.interpreters.get(&identifier);
+        let path = self.settings.interpreters.get(&identifier).map(PathBuf::as_path).or(added);
         let given = |path: &Path, reason: String| Missing::Given {
             identifier: identifier.clone(),
             path: path.display().to_string(),
@@ -245,6 +302,8 @@ pub struct ContainerImage {
 pub struct Resolved {
     definition: Arc<Definition>,
     base: Base,
+    /// The root file system that was added for it when it was looked for.
+    added: Option<PathBuf>,
     client_directory: PathBuf,
 }
 
@@ -272,6 +331,7 @@ impl Resolved {
         Self {
             definition: Arc::new(definition),
             base: Base::Image { root: image.root, working_directory: image.working_directory },
+            added: None,
             client_directory: PathBuf::new(),
         }
     }
@@ -387,7 +447,12 @@ impl Resolved {
     /// A runtime that is never executed.
     pub(crate) fn for_fuzzing() -> Self {
         let definition = Definition { command: vec!["/never".to_owned()], ..Definition::bare("provided") };
-        Self { definition: Arc::new(definition), base: Base::Host(None), client_directory: PathBuf::new() }
+        Self {
+            definition: Arc::new(definition),
+            base: Base::Host(None),
+            added: None,
+            client_directory: PathBuf::new(),
+        }
     }
 
     fn describe(&self) -> String {
@@ -516,6 +581,7 @@ mod tests {
             Found { version: "22.12.0".to_owned(), prefix: "/usr".into(), binary: "bin/nodejs".into() };
         let node = Resolved {
             definition: catalogue.definitions["nodejs22.x"].clone(),
+            added: None,
             base: Base::Host(Some(found)),
             client_directory: PathBuf::new(),
         };

@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FlockOperation;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::RwLock;
 use tokio::task::spawn_blocking;
@@ -46,21 +47,28 @@ pub struct Images {
     limits: Limits,
     /// Held for writing by who removes what nobody names, so that nobody is about to name it.
     kept: RwLock<()>,
+    /// Held as long as this is.
+    _lock: File,
 }
 
 impl Images {
-    /// The images in a directory of their own. What was being made when a process ended is removed.
+    /// The images in a directory of their own, which one process works with at a time. What was being made when an
+    /// earlier one ended is removed.
     ///
     /// # Errors
-    /// If the directory cannot be used.
+    /// If the directory cannot be used, or another process works with it.
     pub fn open(directory: &Path, limits: Limits) -> Result<Self> {
         for name in ["layers", "images", "work"] {
             let path = directory.join(name);
             fs::create_dir_all(&path).map_err(Error::io(&path))?;
         }
+        let path = directory.join("lock");
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| Error::io(&path)(error.into()))?;
         let work = directory.join("work");
         Directory::open(&work).and_then(|work| work.clear()).map_err(Error::io(&work))?;
-        Ok(Self { directory: directory.to_owned(), limits, kept: RwLock::new(()) })
+        Ok(Self { directory: directory.to_owned(), limits, kept: RwLock::new(()), _lock: lock })
     }
 
     /// An image that was fetched.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use rushlight_control::{ContainerImages, ImageError};
 use rushlight_environment::ContainerImage;
+use rushlight_environment::runtime::Catalogue;
 use rushlight_image::{
     Architecture, Credentials, Digest, Error, Execution, Head, Http, Images, Limits, Reference, Registries,
     Sink, Source,
@@ -21,7 +22,7 @@ use rushlight_image::{
 use rushlight_model::function::{self, Code, FunctionConfiguration};
 use rushlight_store::BoxFuture;
 
-use crate::config::Config;
+use crate::config::ImageConfig;
 use crate::http_client::{HttpClient, Patience};
 
 const PATIENCE: Patience = Patience {
@@ -64,12 +65,36 @@ impl Http for Client {
 ///
 /// # Errors
 /// If the file with the credentials cannot be read.
-pub fn registries(config: &Config) -> anyhow::Result<Registries> {
-    let credentials = match &config.images.credentials {
+pub fn registries(config: &ImageConfig) -> anyhow::Result<Registries> {
+    let credentials = match &config.credentials {
         Some(path) => Credentials::read(path).context("--registry-credentials")?,
         None => Credentials::default(),
     };
-    Ok(Registries::new(Arc::new(Client), credentials, config.images.registries.iter().cloned()))
+    Ok(Registries::new(Arc::new(Client), credentials, config.registries.iter().cloned()))
+}
+
+/// The images that `rushlight runtimes add` fetched, which are kept beside what runtimes need.
+///
+/// # Errors
+/// If the directory cannot be used.
+pub fn runtime_images(runtimes: &Path) -> anyhow::Result<Images> {
+    Images::open(&runtimes.join("images"), Limits::default()).context("cannot use the directory of images")
+}
+
+/// Removes those that no runtime has any more. To be called before anything runs in them.
+///
+/// # Errors
+/// If they cannot be removed, or are being added to.
+pub async fn sweep_runtime_images(catalogue: &Catalogue, runtimes: &Path) -> anyhow::Result<()> {
+    if !runtimes.join("images").is_dir() {
+        return Ok(());
+    }
+    let digest = |root: &PathBuf| {
+        let name = root.parent()?.file_name()?.to_str()?;
+        format!("sha256:{name}").parse::<Digest>().ok()
+    };
+    let named: HashSet<Digest> = catalogue.added().values().filter_map(digest).collect();
+    Ok(runtime_images(runtimes)?.retain(named).await?)
 }
 
 /// The images of functions.
@@ -86,10 +111,10 @@ impl FunctionImages {
     ///
     /// # Errors
     /// If the directory cannot be used, or the configuration is wrong.
-    pub fn open(config: &Config, directory: PathBuf) -> anyhow::Result<Self> {
+    pub fn open(config: &ImageConfig, directory: PathBuf) -> anyhow::Result<Self> {
         let images =
             Images::open(&directory, Limits::default()).context("cannot use the directory of images")?;
-        Ok(Self { images, registries: registries(config)?, local: config.images.directory.clone() })
+        Ok(Self { images, registries: registries(config)?, local: config.directory.clone() })
     }
 
     /// Where an image of that name comes from.

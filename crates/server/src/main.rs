@@ -47,6 +47,8 @@ enum Command {
     Logs(command::logs::Arguments),
     /// Work with users, roles and what they may do.
     Iam(command::iam::Arguments),
+    /// Work with what functions run on.
+    Runtimes(command::runtimes::Arguments),
     /// Work with the server's clock.
     Clock(command::clock::Arguments),
 }
@@ -74,6 +76,7 @@ fn run(command: Command, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Invoke(arguments) => client::block_on(command::invoke::run(arguments, output)),
         Command::Logs(arguments) => client::block_on(command::logs::run(arguments, output)),
         Command::Iam(arguments) => client::block_on(command::iam::run(arguments, output)),
+        Command::Runtimes(arguments) => client::block_on(command::runtimes::run(arguments, output)),
         Command::Clock(arguments) => client::block_on(command::clock::run(arguments, output)),
     }
 }

@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{AuthMode, ClockMode, Config, EgressMode, IsolationMode, Pair, QuotaMode};
 use crate::forward;
-use crate::images::FunctionImages;
+use crate::images::{FunctionImages, sweep_runtime_images};
 use crate::keys::{KeyRing, operator_key, root_key, session_key};
 use crate::log_destination::LogDestinations;
 use crate::s3::S3Objects;
@@ -105,7 +105,10 @@ impl Server {
         let log_destinations = LogDestinations::start(&config.log_destinations)?;
         let traces = trace_destination(config)?;
         let catalogue = Arc::new(catalogue(config, &data)?);
-        let images = Arc::new(FunctionImages::open(config, data.join("images"))?);
+        if let Err(error) = sweep_runtime_images(&catalogue, &data.join("runtimes")).await {
+            tracing::warn!(%error, "runtimes.images_not_swept");
+        }
+        let images = Arc::new(FunctionImages::open(&config.images, data.join("images"))?);
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
         let endpoint = Arc::new(FunctionEndpoint { gateway: OnceLock::new(), stop: stop.clone() });

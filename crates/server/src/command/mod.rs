@@ -6,4 +6,5 @@ pub mod functions;
 pub mod iam;
 pub mod invoke;
 pub mod logs;
+pub mod runtimes;
 pub mod serve;
