@@ -2,7 +2,7 @@
 """Unpacks packages of a Debian release, with all that they depend on, into a root file system: for tests, of runtimes that
 this machine's own release does not have.
 
-    tests/debian.py DIRECTORY RELEASE PACKAGE...
+    tests/debian.py DIRECTORY RELEASE[/ARCHITECTURE] PACKAGE...
 """
 
 import hashlib
@@ -26,9 +26,8 @@ def fetch(path):
         return answer.read()
 
 
-def index(release):
+def index(release, architecture):
     """Name → fields of each package."""
-    architecture = ARCHITECTURES[platform.machine()]
     text = lzma.decompress(fetch(f"dists/{release}/main/binary-{architecture}/Packages.xz")).decode()
     found = {}
     for paragraph in text.split("\n\n"):
@@ -65,7 +64,8 @@ def main(directory, release, *wanted):
     for name in ("bin", "sbin", "lib", "lib64"):
         (unfinished / "usr" / name).mkdir(parents=True)
         (unfinished / name).symlink_to(f"usr/{name}")
-    packages = index(release)
+    release, _, architecture = release.partition("/")
+    packages = index(release, architecture or ARCHITECTURES[platform.machine()])
     for name in closure(packages, wanted):
         fields = packages[name]
         content = fetch(fields["Filename"])

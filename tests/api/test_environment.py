@@ -249,3 +249,27 @@ def test_updates_under_load_neither_fail_requests_nor_mix_code(deploy, server):
         assert late == code and configuration in (code, code - 1), "never two that were not together"
         assert [code, late, configuration] >= least, "what was deployed before the call serves it"
     assert len({code for _, (code, _, _) in answers}) > 5, "it went on during the updates"
+
+
+def test_a_client_that_reads_until_its_connection_is_closed(deploy, client):
+    """One that asks for each thing on a connection of its own, as simple programs do."""
+    script = """#!/usr/bin/python3
+import os, socket
+host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+
+def ask(method, path, body=b""):
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"{method} /2018-06-01/runtime/{path} HTTP/1.1\\r\\nHost: h\\r\\nConnection: close\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n"
+        connection.sendall(head.encode() + body)
+        head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\\r\\n\\r\\n")
+        return head, body
+
+while True:
+    head, event = ask("GET", "invocation/next")
+    request = next(line.split(b": ")[1].decode() for line in head.split(b"\\r\\n") if line.lower().startswith(b"lambda-runtime-aws-request-id"))
+    ask("POST", f"invocation/{request}/response", event)
+"""
+    name = deploy(packages.bootstrap(script), runtime="provided.al2023", Timeout=5)
+    for number in range(4):
+        # All but the first find it waiting.
+        assert payload(client.invoke(FunctionName=name, Payload=str(number).encode())) == number

@@ -39,7 +39,8 @@ pub use environment::Environment;
 pub use fuzz::fuzz_runtime_api;
 pub use running::{Finished, NotAvailable, ResponseStream, Running, Wanted};
 pub use runtime::ContainerImage;
-pub use start::{RESERVED_PORTS, StartError};
+pub use rushlight_sandbox::probe::emulator;
+pub use start::{RESERVED_PORTS, StartError, emulated};
 
 /// Outbound network of an environment, decided where environments are made from.
 pub use rushlight_sandbox::Egress;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rushlight_model::arn::Scope;
+use rushlight_model::function as model;
 use rushlight_sandbox::{Mount, Root};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,7 @@ use self::added::Added;
 pub use self::definition::{Architecture, Dates, Definition, Feature};
 use self::interpreter::{Found, Interpreters};
 use self::root::{Client, RootFileSystem};
+use crate::start::emulated;
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -80,6 +82,28 @@ pub enum Missing {
         name: String,
         /// Other versions that were found.
         found: Vec<String>,
+    },
+    /// A function for another processor, and no emulator.
+    #[error(
+        "the function is for {architecture}, which is not this machine's architecture, and there is no emulator for it; \
+         install qemu-user-static, or deploy {identifier} functions for this machine's architecture"
+    )]
+    Emulator {
+        /// The runtime.
+        identifier: String,
+        /// E.g. `arm64`.
+        architecture: &'static str,
+    },
+    /// A function for another processor, and an interpreter only for this one.
+    #[error(
+        "the function is for {architecture}, and the interpreters of this machine are not; say where a root file system of \
+         that architecture is with `--runtime {identifier}/{architecture}=DIRECTORY`"
+    )]
+    Foreign {
+        /// The runtime.
+        identifier: String,
+        /// E.g. `arm64`.
+        architecture: &'static str,
     },
     /// The executable or the root file system that the operator named does not serve.
     #[error("{identifier}: {path}, which it was given, {reason}")]
@@ -185,6 +209,40 @@ impl Catalogue {
             client_directory: self.clients.get(&definition.family).cloned().unwrap_or_default(),
         });
         self.resolved.lock().insert(identifier.to_owned(), resolved.clone());
+        Ok(resolved)
+    }
+
+    /// The same for functions of that architecture. Where it is not this machine's, runtimes have what the operator
+    /// named for it, and those that are only an operating system run on this machine's.
+    ///
+    /// # Errors
+    /// [`Missing`] if there is nothing to run such functions on.
+    pub fn resolve_for(
+        &self,
+        identifier: &str,
+        architecture: model::Architecture,
+    ) -> Result<Arc<Resolved>, Missing> {
+        let Some(processor) = emulated(architecture) else { return self.resolve(identifier) };
+        let architecture = architecture.as_str();
+        if rushlight_sandbox::probe::emulator(processor).is_none() {
+            return Err(Missing::Emulator { identifier: identifier.to_owned(), architecture });
+        }
+        let key = format!("{identifier}/{architecture}");
+        if let Some(resolved) = self.resolved.lock().get(&key) {
+            return Ok(resolved.clone());
+        }
+        let definition = self.definitions.get(identifier).ok_or_else(|| self.unknown(identifier))?;
+        let base = match self.settings.interpreters.get(&key) {
+            Some(root) => RootFileSystem::look(root, definition).map(Base::Root).map_err(|reason| {
+                Missing::Given { identifier: key.clone(), path: root.display().to_string(), reason }
+            })?,
+            None if definition.command.is_empty() => Base::Host(None),
+            None => return Err(Missing::Foreign { identifier: identifier.to_owned(), architecture }),
+        };
+        let client_directory = self.clients.get(&definition.family).cloned().unwrap_or_default();
+        let resolved =
+            Arc::new(Resolved { definition: definition.clone(), base, added: None, client_directory });
+        self.resolved.lock().insert(key, resolved.clone());
         Ok(resolved)
     }
 

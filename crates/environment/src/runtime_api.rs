@@ -78,7 +78,7 @@ impl Connection {
         match head.endpoint {
             Endpoint::Next => {
                 self.discard(&mut body).await?;
-                self.next().await?;
+                self.next(head.closes).await?;
             }
             Endpoint::Response(id) => {
                 let reply = self.response(&head, &mut body, id).await;
@@ -120,8 +120,8 @@ impl Connection {
         if head.closes { Err(Close) } else { Ok(()) }
     }
 
-    /// Waits until the event is written.
-    async fn next(&mut self) -> Result<(), Close> {
+    /// Waits until the event is written. A client that wants the connection closed then may well read until it is.
+    async fn next(&mut self, closes: bool) -> Result<(), Close> {
         self.writer.arm(std::mem::take(&mut self.held));
         if let Err(refused) = self.environment.next(&self.writer) {
             self.writer.write_all(self.writer.take_first()).await?;
@@ -131,7 +131,7 @@ impl Connection {
         loop {
             // What has arrived already does not wake this task again.
             let pipelined = self.reader.pending();
-            match self.writer.take(pipelined > 0) {
+            match self.writer.take(pipelined > 0 || closes) {
                 Event::Written => return Ok(()),
                 Event::Rest(head, payload) => {
                     self.writer.write_all(&head).await?;

@@ -3,9 +3,10 @@
 use std::net::TcpListener as StdListener;
 use std::sync::{Arc, Weak};
 
+use rushlight_model::function::Architecture;
 use rushlight_model::log::LogStream;
 use rushlight_model::quota;
-use rushlight_sandbox::{Error, Limits, Spec};
+use rushlight_sandbox::{Error, Limits, Processor, Spec, probe};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -137,7 +138,18 @@ fn spec(config: &Config, services: &Services, id: &str) -> Spec {
         egress: config.egress,
         listener_ports,
         hostname: "sandbox".to_owned(),
+        emulator: emulated(configuration.architecture).and_then(probe::emulator),
     }
+}
+
+/// The processor that programs for this architecture have to be emulated on, if this machine has another.
+#[must_use]
+pub fn emulated(architecture: Architecture) -> Option<Processor> {
+    let processor = match architecture {
+        Architecture::X86_64 => Processor::X86_64,
+        Architecture::Arm64 => Processor::Arm64,
+    };
+    (Processor::of_this_machine() != Some(processor)).then_some(processor)
 }
 
 /// `YYYY/MM/DD/[<version>]<id>`; in a group that functions may share, the function's name comes before the version.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rushlight_environment::runtime::Resolved;
 use rushlight_environment::{
-    Config, Environment, Finished, Initialization, ResponseStream, Running, StartError, Wanted,
+    Config, Environment, Finished, Initialization, ResponseStream, Running, StartError, Wanted, emulated,
+    emulator,
 };
 use rushlight_model::function::{Code, FunctionConfiguration};
 use rushlight_model::invocation::{Invocation, Outcome};
@@ -265,6 +266,14 @@ impl Inner {
         let (runtime, sha256) = match &configuration.code {
             Code::Zip { runtime, sha256, .. } => (runtime, sha256),
             Code::Image { .. } => {
+                let architecture = configuration.architecture;
+                if emulated(architecture).is_some_and(|processor| emulator(processor).is_none()) {
+                    return Err(Error::RuntimeMissing(format!(
+                        "the image is for {}, which is not this machine's architecture, and there is no emulator for it; \
+                         install qemu-user-static",
+                        architecture.as_str()
+                    )));
+                }
                 let image = self.code.image(configuration).await.map_err(Error::Code)?;
                 let runtime = Arc::new(Resolved::image(image));
                 return Ok(Program { code_directory: None, layer_directories: Vec::new(), runtime });
@@ -276,8 +285,8 @@ impl Inner {
             layer_directories.push(self.code.directory(layer).await.map_err(Error::Code)?);
         }
         let catalogue = Arc::clone(&self.catalogue);
-        let identifier = runtime.clone();
-        let runtime = tokio::task::spawn_blocking(move || catalogue.resolve(&identifier))
+        let (identifier, architecture) = (runtime.clone(), configuration.architecture);
+        let runtime = tokio::task::spawn_blocking(move || catalogue.resolve_for(&identifier, architecture))
             .await
             .map_err(|_| Error::ShuttingDown)?
             .map_err(|missing| Error::RuntimeMissing(missing.to_string()))?;

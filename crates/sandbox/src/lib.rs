@@ -27,7 +27,7 @@ use std::pin::Pin;
 
 pub use linux::{LinuxBackend, Options};
 pub use process::ProcessBackend;
-pub use spec::{Command, Egress, Limits, Mount, Root, Spec};
+pub use spec::{Command, Egress, Emulator, Limits, Mount, Processor, Root, Spec};
 
 /// A boxed future, so that backends can be chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

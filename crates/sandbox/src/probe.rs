@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::linux::{cgroup, landlock};
+use crate::{Emulator, Processor};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -244,12 +245,27 @@ fn egress() -> Finding {
     }
 }
 
+/// The emulator that is installed for programs of that processor.
+#[must_use]
+pub fn emulator(processor: Processor) -> Option<Emulator> {
+    let program = program(emulator_name(processor))?;
+    Some(Emulator { processor, program })
+}
+
+fn emulator_name(processor: Processor) -> &'static str {
+    match processor {
+        Processor::X86_64 => "qemu-x86_64-static",
+        Processor::Arm64 => "qemu-aarch64-static",
+    }
+}
+
 fn emulation() -> Finding {
     const NAME: &str = "emulation of the other architecture";
-    let (other, emulator) = match std::env::consts::ARCH {
-        "x86_64" => ("arm64", "qemu-aarch64-static"),
-        _ => ("x86_64", "qemu-x86_64-static"),
+    let (other, processor) = match Processor::of_this_machine() {
+        Some(Processor::X86_64) => ("arm64", Processor::Arm64),
+        _ => ("x86_64", Processor::X86_64),
     };
+    let emulator = emulator_name(processor);
     match program(emulator) {
         Some(path) => Finding::good(NAME, format!("{other} by {}", path.display())),
         None => Finding::not_good(

@@ -25,6 +25,38 @@ pub struct Spec {
     pub listener_ports: Vec<u16>,
     /// Host name seen by the processes.
     pub hostname: String,
+    /// What runs programs for another processor, if there are to be any. Without it they are not executed.
+    pub emulator: Option<Emulator>,
+}
+
+/// A program that runs those of another processor: QEMU's user mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emulator {
+    /// What it emulates.
+    pub processor: Processor,
+    /// Its path on the host. It needs nothing else to be executed.
+    pub program: PathBuf,
+}
+
+/// A kind of processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Processor {
+    /// Of 64 bits by Intel and AMD.
+    X86_64,
+    /// Of 64 bits by Arm.
+    Arm64,
+}
+
+impl Processor {
+    /// That of this machine; none if it is another.
+    #[must_use]
+    pub fn of_this_machine() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::X86_64),
+            "aarch64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
 }
 
 /// What the root file system is made of.

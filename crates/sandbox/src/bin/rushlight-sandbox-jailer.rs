@@ -86,5 +86,6 @@ fn spec(id: &str) -> Spec {
         egress: Egress::Translated,
         listener_ports: vec![9001],
         hostname: "held".to_owned(),
+        emulator: None,
     }
 }

@@ -17,7 +17,6 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use self::watchdog::Watchdog;
-use crate::Limits;
 use crate::child_signals::ChildSignals;
 use crate::jailer::protocol::{self, FromSandbox, Refusal, ToInit};
 use crate::linux::network;
@@ -25,6 +24,7 @@ use crate::linux::root::Placed;
 use crate::linux::seccomp::Filter;
 use crate::step::{During, Step};
 use crate::tree;
+use crate::{Emulator, Limits};
 
 /// Everything that the jailer prepared for one sandbox.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub(crate) struct Prepared {
     /// The server's sockets in the sandbox's network namespace.
     pub(crate) listeners: Vec<OwnedFd>,
     pub(crate) hostname: String,
+    pub(crate) emulator: Option<Emulator>,
     pub(crate) limits: Limits,
     pub(crate) filter: Filter,
     /// Init and the processes that it starts have the same id: there is no inner root.
@@ -51,7 +52,7 @@ pub(crate) struct Prepared {
 /// Runs as the first process of a sandbox, given the far end of its channel. The result is the exit status.
 pub(crate) fn run(channel: OwnedFd, prepared: Prepared) -> i32 {
     let result = match setup::complete(&channel, prepared) {
-        Ok((signals, spawner, watchdog)) => {
+        Ok(setup::Serving { signals, spawner, watchdog, _emulator }) => {
             let reach = Reach::Namespace;
             Init { channel, signals, spawner, reach, processes: HashMap::new(), watchdog, populated: false }
                 .serve()

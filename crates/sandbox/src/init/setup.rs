@@ -14,7 +14,7 @@ use super::{Prepared, spawn};
 use crate::child_signals::ChildSignals;
 use crate::descriptors::close_all_but;
 use crate::jailer::protocol::{self, FromSandbox};
-use crate::linux::{capabilities, landlock, limits, mounts};
+use crate::linux::{capabilities, emulation, landlock, limits, mounts};
 use crate::step::{During, Step};
 
 /// Files in `/proc` that tell of the machine or of others and that programs do without.
@@ -31,7 +31,13 @@ const HIDDEN: [&str; 9] = [
 ];
 
 /// What init serves with.
-type Serving = (ChildSignals, spawn::Spawner, Option<Watchdog>);
+pub(super) struct Serving {
+    pub(super) signals: ChildSignals,
+    pub(super) spawner: spawn::Spawner,
+    pub(super) watchdog: Option<Watchdog>,
+    /// The table that names the emulator, which is there as long as this is open.
+    pub(super) _emulator: Option<OwnedFd>,
+}
 
 /// Completes the sandbox and tells the server.
 pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
@@ -39,6 +45,8 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     become_inner_root(prepared.single_id)?;
     detach_from_terminal().during("detach from the terminal")?;
     rustix::system::sethostname(prepared.hostname.as_bytes()).during("set the host name")?;
+    let emulator = prepared.emulator.as_ref().map(emulation::register).transpose();
+    let emulator = emulator.during("register the emulator (it takes Linux 6.7 or later)")?;
     enter_root(&prepared)?;
     // Below its own group nothing of the host's groups shows. Older kernels cannot: nothing else depends on it.
     // SAFETY: only the cgroup namespace is unshared; no memory or descriptor table is.
@@ -47,7 +55,7 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     let Prepared { released, root, mounts, listeners, limits, filter, single_id, watchdog, .. } = prepared;
     drop((released, root, mounts));
     // What is left beyond these belongs to the jailer and to other sandboxes.
-    let kept: Vec<_> = [channel].into_iter().chain(&listeners).chain(&watchdog).collect();
+    let kept: Vec<_> = [channel].into_iter().chain(&listeners).chain(&watchdog).chain(&emulator).collect();
     close_all_but(&kept);
     let signals = ChildSignals::block().during("receive signals")?;
     let rules = landlock::prepare().during("prepare landlock")?;
@@ -57,7 +65,8 @@ pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
     protocol::send(channel.as_fd(), &FromSandbox::Ready, &protocol::borrow(&listeners))
         .during("tell the server")?;
     let watchdog = watchdog.map(|report| Watchdog::new(report, limits.memory_bytes));
-    Ok((signals, spawn::Spawner::new(Some(spawn::Restrictions { filter, rules, single_id })), watchdog))
+    let restrictions = spawn::Restrictions { filter, rules, single_id };
+    Ok(Serving { signals, spawner: spawn::Spawner::new(Some(restrictions)), watchdog, _emulator: emulator })
 }
 
 fn detach_from_terminal() -> io::Result<()> {

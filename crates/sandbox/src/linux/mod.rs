@@ -6,6 +6,7 @@ mod backend;
 pub(crate) mod capabilities;
 pub(crate) mod cgroup;
 pub(crate) mod egress;
+pub(crate) mod emulation;
 mod etc;
 pub(crate) mod landlock;
 pub(crate) mod limits;

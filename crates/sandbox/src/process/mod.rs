@@ -59,6 +59,10 @@ impl ProcessBackend {
                 source,
             ));
         }
+        if let Some(emulator) = &spec.emulator {
+            let step = format!("run programs by {} without isolation", emulator.program.display());
+            return Err(Error::setup(step, std::io::ErrorKind::Unsupported.into()));
+        }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let scratch = Scratch(self.directory.join(format!("{}-{number}", spec.id)));
         let paths = PathMap::prepare(&spec, &scratch.0)

@@ -121,6 +121,7 @@ mod tests {
             egress: Egress::None,
             listener_ports: Vec::new(),
             hostname: "host".to_owned(),
+            emulator: None,
         }
     }
 

@@ -127,6 +127,7 @@ impl Harness {
             egress: Egress::None,
             listener_ports: vec![9001],
             hostname: "sandbox".to_owned(),
+            emulator: None,
         }
     }
 

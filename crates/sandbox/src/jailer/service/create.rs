@@ -121,6 +121,7 @@ impl Jailer {
             tmp_in_memory,
             listeners,
             hostname: spec.hostname.clone(),
+            emulator: spec.emulator.clone(),
             limits: spec.limits,
             filter: self.filter.clone(),
             single_id: self.single_id,

@@ -1,0 +1,141 @@
+"""Functions for the processor that this machine does not have, run by an emulator within their sandbox alone."""
+
+import base64
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+
+import botocore.exceptions
+import pytest
+
+import packages
+from server import TOOLS
+
+EMULATOR = TOOLS / "emulator/usr/bin"
+ROOT = TOOLS / "roots/python3.13-arm64"
+COMPILER = shutil.which("aarch64-linux-gnu-gcc")
+TABLE = pathlib.Path("/proc/sys/fs/binfmt_misc")
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="this machine is of the other architecture itself"),
+    pytest.mark.skipif(not (EMULATOR / "qemu-aarch64-static").exists(), reason="no emulator: ./dev test unpacks it"),
+]
+ARM = {"Architectures": ["arm64"]}
+
+
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory):
+    if not COMPILER:
+        pytest.skip("no compiler for arm64: ./dev test installs it")
+    program = tmp_path_factory.mktemp("arm64") / "bootstrap"
+    source = packages.FUNCTIONS / "arm64.c"
+    subprocess.run([COMPILER, "-static", "-O1", "-D_GNU_SOURCE", "-o", program, source], check=True, timeout=120)
+    return packages.package({"bootstrap": program.read_bytes()})
+
+
+class Functions:
+    def __init__(self, server, deployer):
+        self.server, self.client, self.deploy = server, server.client(), deployer(server)
+
+    def invoke(self, name, do="what"):
+        answer = self.client.invoke(FunctionName=name, Payload=json.dumps({do: 1}), LogType="Tail")
+        tail = base64.b64decode(answer["LogResult"]).decode()
+        return answer.get("FunctionError"), json.loads(answer["Payload"].read()), tail
+
+
+@pytest.fixture(scope="module", params=["sandbox", "rootless"])
+def functions(request, serve, deployer):
+    path = f"{EMULATOR}:{os.environ['PATH']}"
+    flags = ("--runtime", f"python3.13/arm64={ROOT}") if ROOT.exists() else ()
+    server = serve("--isolation", request.param, *flags, environment={"PATH": path})
+    yield Functions(server, deployer)
+    assert "panicked" not in server.log.read_text(errors="replace")
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def function(functions, bootstrap):
+    layer = functions.client.publish_layer_version(
+        LayerName="arm", Content={"ZipFile": packages.package({"of-layer": "x"})}
+    )["LayerVersionArn"]
+    return functions.deploy(bootstrap, runtime="provided.al2023", Timeout=5, Layers=[layer], **ARM)
+
+
+def test_a_program_for_the_other_processor(functions, function):
+    before = sorted(os.listdir(TABLE)) if TABLE.is_dir() else []
+    assert functions.invoke(function)[:2] == (None, {"machine": "aarch64", "layer": True})
+    error, found, tail = functions.invoke(function)
+    assert error is None and "Init Duration" not in tail, "the same process goes on"
+    large = json.dumps({"echo": "x" * 3_000_000})
+    assert functions.client.invoke(FunctionName=function, Payload=large)["Payload"].read() == large.encode()
+    # Nothing of this machine's own has changed.
+    assert (sorted(os.listdir(TABLE)) if TABLE.is_dir() else []) == before
+
+
+def test_its_failures(functions, function):
+    error, payload, _ = functions.invoke(function, "error")
+    assert (error, payload["errorType"], payload["errorMessage"]) == ("Unhandled", "Function.Asked", "as asked")
+    error, payload, _ = functions.invoke(function, "exit")
+    assert payload["errorType"] == "Runtime.ExitError" and payload["errorMessage"].endswith("exit status 7")
+    error, payload, _ = functions.invoke(function, "sleep")
+    assert payload["errorType"] == "Sandbox.Timedout" and "timed out after 5.00 seconds" in payload["errorMessage"]
+    error, payload, tail = functions.invoke(function, "memory")
+    assert payload["errorType"] in ("Runtime.OutOfMemory", "Runtime.ExitError") and error == "Unhandled"
+    assert functions.invoke(function)[0] is None
+
+
+def test_it_reaches_no_further(functions, function):
+    """Neither the table of its own sandbox nor what native code may not do."""
+    found = functions.invoke(function, "attack")[1]
+    assert found["register"] in ("No such file or directory", "Permission denied", "Read-only file system"), found
+    assert found["mount"] in ("Operation not permitted", "Permission denied", "Function not implemented"), found
+    assert found["ptrace"] in ("Operation not permitted", "Function not implemented"), found
+
+
+def test_without_being_asked_nothing_is_emulated(functions, bootstrap):
+    """A function for this machine's processor with a program for another fails, as on AWS."""
+    error, payload, _ = functions.invoke(functions.deploy(bootstrap, runtime="provided.al2023"))
+    assert (error, payload["errorType"]) == ("Unhandled", "Runtime.InvalidEntrypoint")
+    assert payload["errorMessage"].endswith("Error: fork/exec /var/task/bootstrap: exec format error")
+
+
+@pytest.mark.skipif(not ROOT.exists(), reason=f"no Python for arm64 in {ROOT}: ./dev test puts it there")
+def test_a_managed_runtime(functions):
+    code = """
+import logging, os, platform
+logging.getLogger().setLevel("INFO")
+def handler(event, context):
+    logging.info("from %s", platform.machine())
+    if "error" in event: raise ValueError("as asked")
+    return [platform.machine(), list(platform.python_version_tuple())[:2], os.environ["AWS_EXECUTION_ENV"]]
+"""
+    name = functions.deploy(packages.python(code), runtime="python3.13", Timeout=20, MemorySize=256, **ARM)
+    error, result, tail = functions.invoke(name)
+    assert (error, result) == (None, ["aarch64", ["3", "13"], "AWS_Lambda_python3.13"])
+    assert "from aarch64" in tail
+    assert functions.invoke(name, "error")[1]["errorType"] == "ValueError"
+
+
+def test_an_interpreter_of_this_machine_is_not_taken(functions, python_runtime):
+    if python_runtime == "python3.13":
+        pytest.skip("the runtime that has a root file system for arm64 here")
+    name = functions.deploy(packages.python("def handler(event, context): pass\n"), runtime=python_runtime, **ARM)
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        functions.invoke(name)
+    assert refused.value.response["Error"]["Code"] == "InvalidRuntimeException"
+    assert f"--runtime {python_runtime}/arm64=DIRECTORY" in refused.value.response["Error"]["Message"]
+
+
+def test_without_an_emulator(serve, deployer, bootstrap):
+    server = serve("--isolation", "sandbox", environment={"PATH": "/usr/sbin:/usr/bin"})
+    functions = Functions(server, deployer)
+    name = functions.deploy(bootstrap, runtime="provided.al2023", **ARM)
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        functions.invoke(name)
+    assert refused.value.response["Error"]["Code"] == "InvalidRuntimeException"
+    assert "install qemu-user-static" in refused.value.response["Error"]["Message"]
+    server.stop()
