@@ -466,6 +466,8 @@ impl Resolved {
             Base::Host(Some(interpreter)) => {
                 let prefix = &interpreter.prefix;
                 let mut mounts = vec![client, mount(prefix, "/var/lang")];
+                // Debian keeps the settings of Java in /etc.
+                mounts.extend(settings_of_java(prefix));
                 let in_place = self.definition.interpreter.as_ref().is_some_and(|wanted| wanted.in_place);
                 // The host's /usr is there already.
                 if in_place && !prefix.starts_with("/usr") {
@@ -485,6 +487,8 @@ impl Resolved {
         let young = memory_size_mb / 10;
         let fill = |word: &String| {
             word.replace("{semi_space_mb}", &(young / 2).to_string())
+                // AWS leaves the rest to what Java has besides its heap.
+                .replace("{heap_kb}", &(u64::from(memory_size_mb) * 1024 * 85 / 100).to_string())
                 .replace("{old_space_mb}", &(memory_size_mb - young).to_string())
         };
         let words: Vec<String> = self.definition.command.iter().map(fill).collect();
@@ -523,6 +527,15 @@ impl Resolved {
             Base::Image { root, .. } => format!("{} (a container image)", root.display()),
         }
     }
+}
+
+/// The directory outside of a Java that its own settings are links into.
+fn settings_of_java(prefix: &Path) -> Option<Mount> {
+    let settings = fs::canonicalize(prefix.join("conf/net.properties")).ok()?;
+    let directory = settings
+        .parent()
+        .filter(|directory| directory.starts_with("/etc") && !directory.starts_with(prefix))?;
+    Some(Mount { source: directory.to_owned(), target: directory.to_owned() })
 }
 
 /// Writes the files of a client into a directory named after their content, once.

@@ -34,6 +34,7 @@ pub(super) fn language(family: &str) -> &str {
         "python" => "Python",
         "nodejs" => "Node.js",
         "ruby" => "Ruby",
+        "java" => "Java",
         other => other,
     }
 }
@@ -98,16 +99,40 @@ fn ask(path: &Path, family: &str) -> Option<Found> {
             "-e",
             "puts RUBY_VERSION, RbConfig::CONFIG['prefix'], File.realpath(RbConfig.ruby)",
         ],
+        "java" => &["-XshowSettings:properties", "-version"],
         _ => return None,
     };
-    let output =
-        Command::new(path).args(arguments).stdin(Stdio::null()).env_remove("NODE_OPTIONS").output().ok()?;
-    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let mut command = Command::new(path);
+    command.args(arguments).stdin(Stdio::null()).env_remove("NODE_OPTIONS").env_remove("JAVA_TOOL_OPTIONS");
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    if family == "java" {
+        return of_java(&String::from_utf8(output.stderr).ok()?);
+    }
+    let text = String::from_utf8(output.stdout).ok()?;
     let mut lines = text.lines();
     let (version, prefix, executable) = (lines.next()?, lines.next()?, lines.next()?);
     let prefix = Path::new(prefix).canonicalize().ok()?;
     let binary = Path::new(executable).strip_prefix(&prefix).ok()?.to_owned();
     Some(Found { version: version.to_owned(), prefix, binary })
+}
+
+/// Java says what it is among all of its properties.
+fn of_java(properties: &str) -> Option<Found> {
+    let property = |wanted: &str| {
+        let pairs = properties.lines().filter_map(|line| line.split_once('='));
+        pairs.map(|(name, value)| (name.trim(), value.trim())).find(|(name, _)| *name == wanted)
+    };
+    let (_, version) = property("java.version")?;
+    let (_, home) = property("java.home")?;
+    let home = Path::new(home).canonicalize().ok()?;
+    // A development kit of Java 8 has its runtime within.
+    let prefix = match home.file_name() {
+        Some(name) if name == "jre" && home.parent().is_some_and(|kit| kit.join("bin/java").is_file()) => {
+            home.parent()?.to_owned()
+        }
+        _ => home,
+    };
+    Some(Found { version: version.to_owned(), prefix, binary: "bin/java".into() })
 }
 
 /// Directories in which executables may be, best first.
@@ -142,6 +167,16 @@ fn places(family: &str) -> Vec<PathBuf> {
             PathBuf::from("/usr/local/n/versions/node"),
             PathBuf::from("/opt/node"),
         ],
+        "java" => {
+            places.extend(env::var_os("JAVA_HOME").map(|kit| PathBuf::from(kit).join("bin")));
+            vec![
+                PathBuf::from("/usr/lib/jvm"),
+                of("SDKMAN_DIR", ".sdkman").join("candidates/java"),
+                share.join("mise/installs/java"),
+                home.join(".asdf/installs/java"),
+                PathBuf::from("/opt/java"),
+            ]
+        }
         _ => Vec::new(),
     };
     for directory in versions {

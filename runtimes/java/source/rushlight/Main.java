@@ -1,0 +1,87 @@
+package rushlight;
+
+import com.amazonaws.services.lambda.runtime.LambdaRuntime;
+import java.io.File;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOError;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.reflect.Field;
+
+/** The life of a runtime: finds the handler, then serves one invocation after the other. */
+public final class Main {
+    private static final int INIT_FAILED = 1;
+    private static final String TRACE = "com.amazonaws.xray.traceHeader";
+
+    private Main() {}
+
+    public static void main(String[] arguments) throws Exception {
+        System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, "UTF-8"));
+        System.setErr(new PrintStream(new FileOutputStream(FileDescriptor.err), true, "UTF-8"));
+        Log log = Log.open(System.getenv());
+        give(log);
+        RuntimeApi api = new RuntimeApi(System.getenv("AWS_LAMBDA_RUNTIME_API"));
+        ClassLoader classes = FunctionClasses.of(new File(directory("LAMBDA_TASK_ROOT", "/var/task")), new File(opt()));
+        Thread.currentThread().setContextClassLoader(classes);
+        Handler handler;
+        try {
+            handler = Handlers.find(System.getenv("_HANDLER"), classes);
+        } catch (Fault fault) {
+            log.failure(fault.text());
+            api.initError(fault.json());
+            System.exit(INIT_FAILED);
+            return;
+        }
+        boolean goesOn = true;
+        while (goesOn) {
+            goesOn = serve(api, handler, log);
+        }
+        System.exit(INIT_FAILED);
+    }
+
+    /** Serves one invocation; whether the process can serve another. */
+    private static boolean serve(RuntimeApi api, Handler handler, Log log) throws IOException {
+        Invocation invocation = api.next();
+        if (invocation.traceId() == null) {
+            System.clearProperty(TRACE);
+        } else {
+            System.setProperty(TRACE, invocation.traceId());
+        }
+        log.begin(invocation);
+        Fault fault;
+        boolean goesOn = true;
+        try {
+            byte[] result = handler.handle(invocation, new InvocationContext(invocation, log));
+            api.response(invocation, result);
+            // Of no matter to the next.
+            Thread.interrupted();
+            return true;
+        } catch (Fault known) {
+            fault = known;
+        } catch (Throwable thrown) {
+            goesOn = !(thrown instanceof VirtualMachineError || thrown instanceof IOError);
+            fault = Fault.thrown(thrown);
+        }
+        api.error(invocation, fault);
+        log.failure(fault.text());
+        return goesOn;
+    }
+
+    /** Code without a context finds the logger here. */
+    private static void give(Log log) throws ReflectiveOperationException {
+        Field logger = LambdaRuntime.class.getDeclaredField("logger");
+        logger.setAccessible(true);
+        logger.set(null, log);
+    }
+
+    private static String directory(String variable, String otherwise) {
+        String value = System.getenv(variable);
+        return value == null ? otherwise : value;
+    }
+
+    /** Where nothing can be mounted a variable says what stands for /opt. */
+    private static String opt() {
+        return directory("RUSHLIGHT_OPT", "/opt") + "/java";
+    }
+}
