@@ -20,6 +20,8 @@ pub enum Kind {
     Python,
     /// Node.js through Rushlight's client.
     Node,
+    /// Java through Rushlight's client: measured where a start is, since that is what there is to know of it.
+    Java,
 }
 
 impl Kind {
@@ -29,7 +31,13 @@ impl Kind {
             Self::Static => "static",
             Self::Python => "python",
             Self::Node => "node",
+            Self::Java => "java",
         }
+    }
+
+    /// Whether this machine has what it takes; what is asked for by name is not asked.
+    pub fn is_at_hand(self) -> bool {
+        self != Self::Java || Command::new("javac").arg("-version").output().is_ok()
     }
 }
 
@@ -70,6 +78,7 @@ pub const MEMORY_MB: u32 = 1769;
 
 const BOOTSTRAP: &str = include_str!("../functions/bootstrap.rs");
 const PYTHON: &str = include_str!("../functions/lambda_function.py");
+const JAVA: &str = include_str!("../functions/Function.java");
 const NODE: &str = include_str!("../functions/index.mjs");
 /// The runtime clients lie in the checkout.
 const RUNTIMES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../runtimes");
@@ -87,6 +96,7 @@ impl Function {
                 Kind::Static => prepare_static(&directory),
                 Kind::Python => prepare_python(&directory),
                 Kind::Node => prepare_node(&directory),
+                Kind::Java => prepare_java(&directory),
             }
             .with_context(|| format!("preparing the function '{}'", kind.name()))
         };
@@ -177,6 +187,54 @@ fn prepare_node(directory: &Path) -> anyhow::Result<Function> {
             directory: directory.to_owned(),
         },
     })
+}
+
+fn prepare_java(directory: &Path) -> anyhow::Result<Function> {
+    let properties = Command::new("java").args(["-XshowSettings:properties", "-version"]).output()?.stderr;
+    let properties = String::from_utf8(properties)?;
+    let property = |name: &str| {
+        let mut pairs = properties.lines().filter_map(|line| line.split_once(" = "));
+        let value = pairs.find(|(found, _)| found.trim() == name).map(|(_, value)| value.trim().to_owned());
+        value.with_context(|| format!("java does not say its {name}"))
+    };
+    let (program, version) =
+        (Path::new(&property("java.home")?).join("bin/java"), property("java.specification.version")?);
+    let runtime = format!("java{version}");
+    ensure!(
+        Path::new(RUNTIMES).join(&runtime).exists(),
+        "java is {version}, which is no managed runtime; put another first on PATH"
+    );
+    let client = copy_client("java", directory)?;
+    let archive = client.join("rushlight-runtime.jar");
+    let source = directory.join("Function.java");
+    fs::write(&source, JAVA)?;
+    output(Command::new("javac").arg("-cp").arg(&archive).arg("-d").arg(directory).arg(&source))?;
+    let mut variables = variables(directory, &client, "Function");
+    variables.push(("AWS_EXECUTION_ENV".to_owned(), format!("AWS_Lambda_{runtime}")));
+    Ok(Function {
+        kind: Kind::Java,
+        runtime,
+        handler: "Function",
+        zip: pack("Function.class", &fs::read(directory.join("Function.class"))?)?,
+        interpreter: Some(program.clone()),
+        version: format!("Java {version}"),
+        bare: Bare {
+            program,
+            arguments: java_arguments(&archive),
+            variables,
+            directory: directory.to_owned(),
+        },
+    })
+}
+
+/// As `runtime.toml` has them for [`MEMORY_MB`].
+fn java_arguments(archive: &Path) -> Vec<OsString> {
+    let heap = u64::from(MEMORY_MB) * 1024 * 85 / 100;
+    let mut arguments: Vec<OsString> = vec![format!("-XX:MaxHeapSize={heap}k").into()];
+    arguments
+        .extend(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-jar"].map(OsString::from));
+    arguments.push(archive.into());
+    arguments
 }
 
 /// As `runtime.toml` has them for [`MEMORY_MB`].

@@ -104,7 +104,10 @@ impl Settings {
         let rounds = options.rounds.unwrap_or(if options.quick { 2 } else { 5 });
         ensure!(rounds > 0, "--rounds: at least one");
         let chosen = |measure: &Measure| options.only.is_empty() || options.only.contains(measure);
-        let chosen_kind = |kind: &Kind| options.function.is_empty() || options.function.contains(kind);
+        let chosen_kind = |kind: &Kind| match options.function.is_empty() {
+            true => kind.is_at_hand(),
+            false => options.function.contains(kind),
+        };
         Ok(Self {
             measures: Measure::value_variants().iter().copied().filter(chosen).collect(),
             kinds: Kind::value_variants().iter().copied().filter(chosen_kind).collect(),

@@ -188,6 +188,12 @@ impl Catalogue {
         self.definitions.get(identifier).map(|definition| &**definition)
     }
 
+    /// The ARN of the version that a runtime has here, whether this machine can run it or not.
+    #[must_use]
+    pub fn version_arn(&self, identifier: &str, region: &str) -> Option<String> {
+        self.known(identifier).map(|definition| version_arn(&definition.version, region))
+    }
+
     /// A runtime that this machine can run. The first time it looks for the interpreter and runs it once to be sure
     /// of its version, which blocks for some tens of milliseconds; after that it only looks whether another root file
     /// system was added.
@@ -417,9 +423,7 @@ impl Resolved {
     /// The ARN of this version of the runtime: the same on every machine.
     #[must_use]
     pub fn version_arn(&self, region: &str) -> String {
-        let scope = Scope { account: String::new(), region: region.to_owned() };
-        let hash = hex(&Sha256::digest(self.version()));
-        format!("arn:{}:lambda:{region}::runtime:{hash}", scope.partition())
+        version_arn(self.version(), region)
     }
 
     /// `AWS_EXECUTION_ENV`; none for runtimes that are only an operating system.
@@ -527,6 +531,11 @@ impl Resolved {
             Base::Image { root, .. } => format!("{} (a container image)", root.display()),
         }
     }
+}
+
+fn version_arn(version: &str, region: &str) -> String {
+    let scope = Scope { account: String::new(), region: region.to_owned() };
+    format!("arn:{}:lambda:{region}::runtime:{}", scope.partition(), hex(&Sha256::digest(version)))
 }
 
 /// The directory outside of a Java that its own settings are links into.

@@ -59,6 +59,8 @@ impl Credentials {
     }
 
     pub(crate) fn of(&self, host: &str) -> Option<HeaderValue> {
+        // Docker has its own registry under this name.
+        let host = if host == "docker.io" { "index.docker.io" } else { host };
         self.0.get(host).cloned()
     }
 }
@@ -76,6 +78,9 @@ mod tests {
         for host in ["a.com", "b:5000"] {
             assert_eq!(credentials.of(host).unwrap(), "Basic dTpw", "{host}");
         }
+        let hub =
+            Credentials::parse(br#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpw"}}}"#).unwrap();
+        assert_eq!(hub.of("docker.io").unwrap(), "Basic dTpw");
         assert_eq!(credentials.of("c.com"), None);
         assert!(!format!("{credentials:?}").contains("dTpw"));
         assert!(Credentials::parse(b"1").is_none());

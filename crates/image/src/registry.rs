@@ -86,12 +86,22 @@ impl Registries {
             });
         }
         let scheme = if plain == Some(true) { "http" } else { "https" };
-        let base = format!("{scheme}://{host}/v2/{}", reference.repository());
+        let (place, repository) = place(host, reference.repository());
+        let base = format!("{scheme}://{place}/v2/{repository}");
         let mut session =
             Session { registries: self, reference: reference.clone(), base, authorization: None };
         let package = session.package(architecture).await?;
         Ok((session, package))
     }
+}
+
+/// Where a registry is found, and what it calls a repository. Docker Hub answers elsewhere than by its own name.
+fn place(host: &str, repository: &str) -> (String, String) {
+    if !matches!(host, "docker.io" | "index.docker.io") {
+        return (host.to_owned(), repository.to_owned());
+    }
+    let official = if repository.contains('/') { "" } else { "library/" };
+    ("registry-1.docker.io".to_owned(), format!("{official}{repository}"))
 }
 
 /// One image of one registry.
@@ -157,11 +167,12 @@ impl Session<'_> {
 
     async fn get(&mut self, url: &str, limit: u64, body: Sink<'_>) -> Result<()> {
         let head = self.follow(url, limit, body).await?;
-        if head.status == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
-            self.authorization = Some(self.authorize(&head.headers).await?);
-            let head = self.follow(url, limit, body).await?;
+        if head.status != StatusCode::UNAUTHORIZED {
             return self.check(head.status);
         }
+        // For the first time, or because a token is old by now.
+        self.authorization = Some(self.authorize(&head.headers).await?);
+        let head = self.follow(url, limit, body).await?;
         self.check(head.status)
     }
 
@@ -302,6 +313,17 @@ fn challenge_parameters(text: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn docker_hub_is_found_where_it_is() {
+        let found = |host, repository| {
+            let (place, repository) = place(host, repository);
+            format!("{place}/{repository}")
+        };
+        assert_eq!(found("docker.io", "ubuntu"), "registry-1.docker.io/library/ubuntu");
+        assert_eq!(found("docker.io", "me/app"), "registry-1.docker.io/me/app");
+        assert_eq!(found("localhost:5000", "app"), "localhost:5000/app");
+    }
 
     #[test]
     fn a_challenge_is_taken_apart() {

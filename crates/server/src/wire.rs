@@ -13,7 +13,7 @@ use rushlight_control::{
     AnySource, CodeUrl, CodeUrls, Control, DataPlane, Objects, Retirement, RuntimeVersion, Runtimes, code,
 };
 use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
-use rushlight_environment::{ContainerImage, Credentials, Forward, ServeEndpoint, Services};
+use rushlight_environment::{ContainerImage, Credentials, Forward, ServeEndpoint, Services, emulated};
 use rushlight_gateway::{Authentication, CODE_SERVICE, Gateway, Limits, serve_connection};
 use rushlight_invoke::{CodeSource, Dependencies as InvokeDependencies, Invoker, RoleCredentials, Settings};
 use rushlight_model::arn::{FunctionId, Scope};
@@ -401,9 +401,14 @@ impl RoleCredentials for ExecutionRoles {
 struct MachineRuntimes(Arc<Catalogue>);
 
 impl Runtimes for MachineRuntimes {
-    fn check(&self, identifier: &str, _architecture: Architecture) -> Result<RuntimeVersion, String> {
-        let resolved = self.0.resolve(identifier).map_err(|missing| missing.to_string())?;
-        let arn = resolved.version_arn("us-east-1");
+    fn check(&self, identifier: &str, architecture: Architecture) -> Result<RuntimeVersion, String> {
+        const REGION: &str = "us-east-1";
+        // What this machine's interpreters are is of no matter to functions for another architecture.
+        let foreign = emulated(architecture).and_then(|_| self.0.version_arn(identifier, REGION));
+        let arn = match foreign {
+            Some(arn) => arn,
+            None => self.0.resolve(identifier).map_err(|missing| missing.to_string())?.version_arn(REGION),
+        };
         Ok(RuntimeVersion { hash: arn.rsplit(':').next().unwrap_or_default().to_owned() })
     }
 }
