@@ -188,7 +188,7 @@ def at_isolation(serve, directories, deployer, unprivileged):
     """Runs a server at a level of isolation, as root or as another user, and yields it with a deployer for it."""
 
     @contextlib.contextmanager
-    def run(level, *, unprivileged_user=False):
+    def run(level, *flags, unprivileged_user=False):
         directory, options = directories(), {}
         if unprivileged_user:
             # With a directory of its own, and the binary where that user may read it.
@@ -197,7 +197,7 @@ def at_isolation(serve, directories, deployer, unprivileged):
             shutil.copy(rushlight.BINARY, binary)
             binary.chmod(0o755)
             options = {"user": unprivileged, "binary": binary, "environment": {"HOME": str(directory)}}
-        instance = serve("--isolation", level, directory=directory, **options)
+        instance = serve("--isolation", level, *flags, directory=directory, **options)
         deploy = deployer(instance)
         yield instance, deploy
         if not instance.running():

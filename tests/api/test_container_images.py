@@ -313,6 +313,14 @@ def test_images_in_a_directory(serve, layout, layers, tmp_path):
     server.stop()
 
 
+def test_without_privileges(at_isolation, registry):
+    """A server that is nobody in particular unpacks images and runs them as well."""
+    with at_isolation("rootless", "--registry", f"http://{registry}", unprivileged_user=True) as (server, _):
+        functions = Functions(server)
+        error, found, _ = functions.invoke(functions.create(f"{registry}/team/app:one"))
+        assert error is None and found["which"] == "one" and found["lowered"] == ["added", "kept"]
+
+
 def test_over_a_restart(serve, registry):
     """What is named is there again, and nothing else is kept."""
     server = serve("--isolation", "sandbox", "--registry", f"http://{registry}")
