@@ -17,6 +17,9 @@ pub(crate) struct Directory(OwnedFd);
 /// What of its owner's a directory must always allow, for what is in it to be reached.
 const PASSABLE: u32 = 0o700;
 
+/// The bit of a mode that has no use where nobody writes.
+const IMPLIED: u32 = 0o1000;
+
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Directory {
@@ -40,6 +43,17 @@ impl Directory {
         let made = self.enter(name)?;
         made.set_mode(0o755)?;
         Ok(made)
+    }
+
+    /// A directory that is only there for what is in it: which is noted in its mode until something is said of itself.
+    pub(crate) fn imply(&self, name: &OsStr) -> io::Result<Self> {
+        let made = self.make(name)?;
+        rustix::fs::fchmod(&made.0, Mode::from_raw_mode(0o755 | IMPLIED))?;
+        Ok(made)
+    }
+
+    pub(crate) fn is_implied(&self) -> io::Result<bool> {
+        Ok(self.mode()? & IMPLIED != 0)
     }
 
     pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {

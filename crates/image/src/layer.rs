@@ -139,7 +139,7 @@ fn parent(root: &Directory, names: &[OsString]) -> io::Result<Directory> {
     let Some((last, above)) = names.split_last() else { return root.resolve(Path::new(".")) };
     match root.resolve(&names.iter().collect::<PathBuf>()) {
         Ok(found) => Ok(found),
-        Err(_) => parent(root, above)?.make(last),
+        Err(_) => parent(root, above)?.imply(last),
     }
 }
 

@@ -104,6 +104,24 @@ async fn layers_lie_over_each_other() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_only_implied_may_be_a_link() {
+    let place = tempfile::tempdir().unwrap();
+    let from = place.path().join("layout");
+    let top = Forge::new().file("lib/new", "x").file("fresh/deep/file", "x").file("up/passwd", "x").done();
+    let below =
+        Forge::new().link("lib", "/usr/lib").file("usr/lib/real", "x").link("up", "../../../etc").done();
+    layout(&from, &[below, top], gzip);
+    let images = Images::open(&place.path().join("images"), Limits::default()).unwrap();
+    let root = fetch(&images, of(&from), Architecture::X86_64).await.unwrap().root;
+    assert_eq!(fs::read_link(root.join("lib")).unwrap(), Path::new("/usr/lib"));
+    assert!(root.join("usr/lib/new").is_file() && root.join("usr/lib/real").is_file());
+    assert!(root.join("fresh/deep/file").is_file());
+    assert_eq!(fs::metadata(root.join("fresh")).unwrap().mode() & 0o7777, 0o755);
+    // A link to what the image has not, seen from within, is replaced.
+    assert!(root.join("up/passwd").is_file() && fs::symlink_metadata(root.join("up")).unwrap().is_dir());
+}
+
+#[tokio::test]
 async fn layers_are_shared_and_go_with_their_last_image() {
     let place = tempfile::tempdir().unwrap();
     let images = Images::open(&place.path().join("images"), Limits::default()).unwrap();
