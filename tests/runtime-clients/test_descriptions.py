@@ -36,8 +36,8 @@ def read(path):
 
 def test_all_are_there():
     found = {os.path.basename(os.path.dirname(path)) for path in FILES}
-    assert found >= {"python3.10", "python3.14", "nodejs18.x", "nodejs24.x", "provided.al2023", "ruby3.3"}
-    assert len(found) == 16
+    assert found >= {"python3.10", "python3.14", "nodejs18.x", "nodejs24.x", "provided.al2023", "ruby3.3", "java25"}
+    assert len(found) == 24
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.split(os.sep)[-2])

@@ -645,13 +645,13 @@ mod tests {
     fn what_is_missing_is_said_in_one_sentence() {
         let (_directory, catalogue) = catalogue();
         let unknown = catalogue.resolve("cobol85").unwrap_err().to_string();
-        assert!(unknown.starts_with("there is no runtime cobol85; the known ones are nodejs"), "{unknown}");
+        assert!(unknown.starts_with("there is no runtime cobol85; the known ones are java11, "), "{unknown}");
         let settings = Settings {
             data_directory: catalogue.settings.data_directory.clone(),
             interpreters: BTreeMap::from([("python3.12".to_owned(), PathBuf::from("/nowhere/python"))]),
         };
         let given = Catalogue::discover(settings).unwrap().resolve("python3.12").unwrap_err().to_string();
-        assert_eq!(given, "python3.12: /nowhere/python, given in the configuration, cannot be run");
+        assert_eq!(given, "python3.12: /nowhere/python, which it was given, cannot be run");
     }
 
     #[test]

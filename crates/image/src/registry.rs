@@ -38,7 +38,7 @@ pub type Sink<'a> = &'a mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
 /// What speaks HTTP for this crate.
 pub trait Http: Send + Sync + fmt::Debug {
     /// Asks for a URL without following where it sends us. Fails if there is no answer, or if its body has more than
-    /// `limit` bytes.
+    /// `limit` bytes. Only the body of an answer with status 200 is handed on.
     fn get<'a>(
         &'a self,
         url: &'a Uri,
@@ -226,7 +226,6 @@ impl Session<'_> {
     }
 
     async fn ask(&self, url: &Uri, headers: HeaderMap, limit: u64, body: Sink<'_>) -> Result<Head> {
-        // What a refusal has to say is not part of what was asked for.
         let answer = self.registries.http.get(url, headers, limit, body).await;
         answer.map_err(|reason| self.failed(reason))
     }
