@@ -1,27 +1,29 @@
 //! The managed runtimes: what they are (embedded from `runtimes/`), and which of them this machine can run.
 
 mod added;
+mod client;
 mod definition;
 mod interpreter;
+mod missing;
+mod resolved;
 pub(crate) mod root;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rushlight_model::arn::Scope;
 use rushlight_model::function as model;
-use rushlight_sandbox::{Mount, Root};
-use sha2::{Digest, Sha256};
 
 use self::added::Added;
+use self::client::write_client;
 pub use self::definition::{Architecture, Dates, Definition, Feature};
-use self::interpreter::{Found, Interpreters};
-use self::root::{Client, RootFileSystem};
+use self::interpreter::Interpreters;
+pub use self::missing::{AddError, Missing};
+use self::resolved::{Base, version_arn};
+pub use self::resolved::{ContainerImage, Resolved};
+use self::root::RootFileSystem;
 use crate::start::emulated;
 
 mod embedded {
@@ -51,85 +53,6 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
-}
-
-/// A runtime that this machine cannot run, in one sentence for whoever asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Missing {
-    /// No such identifier.
-    #[error("there is no runtime {identifier}; the known ones are {}", known.join(", "))]
-    Unknown {
-        /// As asked for.
-        identifier: String,
-        /// Every identifier.
-        known: Vec<String>,
-    },
-    /// No interpreter of that version.
-    #[error(
-        "{identifier} needs {language} {version}, which is not on this machine ({}); install it so that `{name}` is on \
-         the PATH, say where it is with `--runtime {identifier}=/path/to/{name}`, or give it a root file system with \
-         `rushlight runtimes add {identifier} IMAGE`",
-        found_text(found)
-    )]
-    Interpreter {
-        /// The runtime.
-        identifier: String,
-        /// E.g. `Python`.
-        language: String,
-        /// E.g. `3.12`.
-        version: String,
-        /// What the executable is usually called.
-        name: String,
-        /// Other versions that were found.
-        found: Vec<String>,
-    },
-    /// A function for another processor, and no emulator.
-    #[error(
-        "the function is for {architecture}, which is not this machine's architecture, and there is no emulator for it; \
-         install qemu-user-static, or deploy {identifier} functions for this machine's architecture"
-    )]
-    Emulator {
-        /// The runtime.
-        identifier: String,
-        /// E.g. `arm64`.
-        architecture: &'static str,
-    },
-    /// A function for another processor, and an interpreter only for this one.
-    #[error(
-        "the function is for {architecture}, and the interpreters of this machine are not; say where a root file system of \
-         that architecture is with `--runtime {identifier}/{architecture}=DIRECTORY`"
-    )]
-    Foreign {
-        /// The runtime.
-        identifier: String,
-        /// E.g. `arm64`.
-        architecture: &'static str,
-    },
-    /// The executable or the root file system that the operator named does not serve.
-    #[error("{identifier}: {path}, which it was given, {reason}")]
-    Given {
-        /// The runtime.
-        identifier: String,
-        /// The executable or the directory.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-/// A root file system cannot be added, or not removed.
-#[derive(Debug, thiserror::Error)]
-pub enum AddError {
-    /// It does not serve, or there is no such runtime.
-    #[error(transparent)]
-    Unfit(#[from] Missing),
-    /// The link cannot be written.
-    #[error("cannot note it: {0}")]
-    Write(#[from] io::Error),
-}
-
-fn found_text(found: &[String]) -> String {
-    if found.is_empty() { "none was found".to_owned() } else { format!("found: {}", found.join(", ")) }
 }
 
 /// One line of [`Catalogue::list`].
@@ -348,253 +271,12 @@ impl Catalogue {
     }
 }
 
-/// A container image as a function runs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContainerImage {
-    /// The directory that its layers were put together in.
-    pub root: PathBuf,
-    /// What is run, with its arguments.
-    pub command: Vec<String>,
-    /// Where it is run.
-    pub working_directory: PathBuf,
-    /// Variables of every process, unless the function sets them itself.
-    pub environment: BTreeMap<String, String>,
-}
-
-/// A runtime with all that this machine needs to run it.
-#[derive(Debug, Clone)]
-pub struct Resolved {
-    definition: Arc<Definition>,
-    base: Base,
-    /// The root file system that was added for it when it was looked for.
-    added: Option<PathBuf>,
-    client_directory: PathBuf,
-}
-
-/// What a function's processes find below `/`.
-#[derive(Debug, Clone)]
-enum Base {
-    /// The host's programs, and an interpreter of the host if the runtime needs one.
-    Host(Option<Found>),
-    /// A root file system of its own.
-    Root(RootFileSystem),
-    /// That of a container image, with its code and its working directory.
-    Image { root: PathBuf, working_directory: PathBuf },
-}
-
-impl Resolved {
-    /// What an image has for a runtime.
-    #[must_use]
-    pub fn image(image: ContainerImage) -> Self {
-        let definition = Definition {
-            command: image.command,
-            environment: image.environment,
-            execution_environment: Some("AWS_Lambda_Image".to_owned()),
-            ..Definition::bare("image")
-        };
-        Self {
-            definition: Arc::new(definition),
-            base: Base::Image { root: image.root, working_directory: image.working_directory },
-            added: None,
-            client_directory: PathBuf::new(),
-        }
-    }
-
-    /// The root file system of an image, and where its command is run.
-    pub(crate) fn as_image(&self) -> Option<(&Path, &Path)> {
-        match &self.base {
-            Base::Image { root, working_directory } => Some((root, working_directory)),
-            Base::Host(_) | Base::Root(_) => None,
-        }
-    }
-
-    /// E.g. `python3.12`.
-    #[must_use]
-    pub fn identifier(&self) -> &str {
-        &self.definition.identifier
-    }
-
-    /// The text that INIT_START prints, e.g. `python:3.12.v36`.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.definition.version
-    }
-
-    /// The ARN of this version of the runtime: the same on every machine.
-    #[must_use]
-    pub fn version_arn(&self, region: &str) -> String {
-        version_arn(self.version(), region)
-    }
-
-    /// `AWS_EXECUTION_ENV`; none for runtimes that are only an operating system.
-    #[must_use]
-    pub fn execution_environment(&self) -> Option<&str> {
-        self.definition.execution_environment.as_deref()
-    }
-
-    /// Variables of every process, unless the function sets them itself.
-    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
-        &self.definition.environment
-    }
-
-    /// Files of which the first that exists is executed; empty where [`Resolved::command`] is not.
-    pub(crate) fn entrypoints(&self) -> &[String] {
-        &self.definition.entrypoints
-    }
-
-    /// Whether the platform brings the runtime client (and with it the wrapper script and the framed log).
-    pub(crate) fn has_client(&self) -> bool {
-        !self.definition.command.is_empty() && self.as_image().is_none()
-    }
-
-    /// Whether it is ours to start the function's wrapper script.
-    pub(crate) fn is_wrapped_by_us(&self) -> bool {
-        self.has_client() && !matches!(&self.base, Base::Root(root) if root.client == Client::Own)
-    }
-
-    /// What the sandbox is made on.
-    pub(crate) fn root(&self) -> Root {
-        match &self.base {
-            Base::Host(_) => Root::Host,
-            Base::Root(RootFileSystem { path: root, .. }) | Base::Image { root, .. } => {
-                Root::Directory(root.clone())
-            }
-        }
-    }
-
-    /// What is mounted besides the code.
-    pub(crate) fn mounts(&self) -> Vec<Mount> {
-        let mount = |source: &Path, target: &str| Mount { source: source.to_owned(), target: target.into() };
-        let client = mount(&self.client_directory, "/var/runtime");
-        match &self.base {
-            Base::Host(Some(interpreter)) => {
-                let prefix = &interpreter.prefix;
-                let mut mounts = vec![client, mount(prefix, "/var/lang")];
-                // Debian keeps the settings of Java in /etc.
-                mounts.extend(settings_of_java(prefix));
-                let in_place = self.definition.interpreter.as_ref().is_some_and(|wanted| wanted.in_place);
-                // The host's /usr is there already.
-                if in_place && !prefix.starts_with("/usr") {
-                    mounts.push(Mount { source: prefix.clone(), target: prefix.clone() });
-                }
-                mounts
-            }
-            Base::Host(None) => vec![client],
-            Base::Root(RootFileSystem { client: Client::Ours, .. }) => vec![client],
-            Base::Root(_) | Base::Image { .. } => Vec::new(),
-        }
-    }
-
-    /// The command line for a function with that much memory; empty where an entry point is executed instead.
-    /// `node_options` is the function's own `NODE_OPTIONS`.
-    pub(crate) fn command(&self, memory_size_mb: u32, node_options: &str) -> Vec<String> {
-        let young = memory_size_mb / 10;
-        let fill = |word: &String| {
-            word.replace("{semi_space_mb}", &(young / 2).to_string())
-                // AWS leaves the rest to what Java has besides its heap.
-                .replace("{heap_kb}", &(u64::from(memory_size_mb) * 1024 * 85 / 100).to_string())
-                .replace("{old_space_mb}", &(memory_size_mb - young).to_string())
-        };
-        let words: Vec<String> = self.definition.command.iter().map(fill).collect();
-        match &self.base {
-            Base::Root(root) => root.command(words),
-            Base::Host(None) | Base::Image { .. } => words,
-            Base::Host(Some(interpreter)) => {
-                let arguments = self.definition.conditional_arguments.iter();
-                let applies =
-                    arguments.filter(|argument| argument.applies(&interpreter.version, node_options));
-                let applying = applies.map(|argument| argument.argument.clone());
-                let program = format!("/var/lang/{}", interpreter.binary.display());
-                [program].into_iter().chain(applying).chain(words.into_iter().skip(1)).collect()
-            }
-        }
-    }
-
-    /// A runtime that is never executed.
-    pub(crate) fn for_fuzzing() -> Self {
-        let definition = Definition { command: vec!["/never".to_owned()], ..Definition::bare("provided") };
-        Self {
-            definition: Arc::new(definition),
-            base: Base::Host(None),
-            added: None,
-            client_directory: PathBuf::new(),
-        }
-    }
-
-    fn describe(&self) -> String {
-        match &self.base {
-            Base::Host(Some(found)) => {
-                format!("{} ({})", found.prefix.join(&found.binary).display(), found.version)
-            }
-            Base::Host(None) => "needs no interpreter".to_owned(),
-            Base::Root(root) => root.describe(),
-            Base::Image { root, .. } => format!("{} (a container image)", root.display()),
-        }
-    }
-}
-
-fn version_arn(version: &str, region: &str) -> String {
-    let scope = Scope { account: String::new(), region: region.to_owned() };
-    format!("arn:{}:lambda:{region}::runtime:{}", scope.partition(), hex(&Sha256::digest(version)))
-}
-
-/// The directory outside of a Java that its own settings are links into.
-fn settings_of_java(prefix: &Path) -> Option<Mount> {
-    let settings = fs::canonicalize(prefix.join("conf/net.properties")).ok()?;
-    let directory = settings
-        .parent()
-        .filter(|directory| directory.starts_with("/etc") && !directory.starts_with(prefix))?;
-    Some(Mount { source: directory.to_owned(), target: directory.to_owned() })
-}
-
-/// Writes the files of a client into a directory named after their content, once.
-fn write_client(directory: &Path, family: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, Error> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Write { path, source }
-    };
-    let mut hash = Sha256::new();
-    for (name, content) in files {
-        hash.update((name.len() as u64).to_be_bytes());
-        hash.update(name);
-        hash.update((content.len() as u64).to_be_bytes());
-        hash.update(content);
-    }
-    let hash = hex(&hash.finalize());
-    let target = directory.join(format!("{family}-{}", hash.get(..16).unwrap_or_default()));
-    if target.is_dir() {
-        return Ok(target);
-    }
-    // Complete or not there at all: a directory of another name becomes the right one in one step.
-    let unfinished = directory.join(format!(".{family}-{}", uuid::Uuid::new_v4().simple()));
-    fs::create_dir_all(&unfinished).map_err(failed(&unfinished))?;
-    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o755)).map_err(failed(&unfinished))?;
-    for (name, content) in files {
-        let path = unfinished.join(name);
-        fs::write(&path, content).map_err(failed(&path))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).map_err(failed(&path))?;
-    }
-    match fs::rename(&unfinished, &target) {
-        Ok(()) => Ok(target),
-        // Another process was faster.
-        Err(_) if target.is_dir() => {
-            let _ = fs::remove_dir_all(&unfinished);
-            Ok(target)
-        }
-        Err(source) => Err(Error::Write { path: target, source }),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::interpreter::Found;
     use super::*;
 
     fn catalogue() -> (tempfile::TempDir, Catalogue) {
