@@ -42,7 +42,7 @@ exports.throwsLater = (event, context, callback) => {
 };
 exports.unserialisable = (event, context, callback) => callback(null, { value: 1n });
 exports.succeed = (event, context) => {
-  setTimeout(() => console.log("timer ran"), 50);
+  setTimeout(() => process.stdout.write("timer ran\n"), 50);
   context.succeed("succeeded");
 };
 exports.fail = (event, context) => context.fail(new Error("failed"));
