@@ -377,7 +377,13 @@ def test_only_the_operator_runs_the_server(guarded, neighbour, user):
     user.may(statement("*"))
     for key, who in [(user.key, "user"), (neighbour, "another account's root")]:
         environment = {"AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1]}
-        for command in (["clock", "advance", "1"], ["iam", "create-account", "222233334444"]):
+        for command in (
+            ["clock", "advance", "1"],
+            ["iam", "create-account", "222233334444"],
+            ["runtimes", "versions"],
+            ["runtimes", "publish", "provided.al2023", "/"],
+            ["runtimes", "withdraw", "provided.al2023"],
+        ):
             done = _as(guarded, environment, *command)
             assert done.returncode == 1 and "only the server's root key may" in done.stderr, (who, done)
 

@@ -12,8 +12,10 @@ use rushlight_model::concurrency::Provision;
 use rushlight_model::event_source_mapping::Source;
 use rushlight_model::function::{Architecture, FunctionHead};
 use rushlight_model::function_url::UrlPlace;
+use rushlight_model::invocation::Outcomes;
 use rushlight_model::quota::AccountQuotas;
-use rushlight_model::version::PublishedConfiguration;
+use rushlight_model::runtime_version::RuntimeVersion;
+use rushlight_model::version::{PublishedConfiguration, Version};
 use rushlight_store::table::Table;
 use rushlight_store::{Backend, BlobStore, BoxFuture, Digest, PackageStore};
 
@@ -65,31 +67,38 @@ impl fmt::Debug for Dependencies {
     }
 }
 
-/// A version of a managed runtime.
+/// The version of a managed runtime that a server comes with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuntimeVersion {
+pub struct OwnRuntimeVersion {
+    /// E.g. `python:3.12.v36`.
+    pub text: String,
     /// What stands behind `runtime:` in its ARN: 64 hex digits.
     pub hash: String,
 }
 
-impl RuntimeVersion {
-    /// `arn:aws:lambda:<region>::runtime:<hash>`, with no account.
-    #[must_use]
-    pub fn arn(&self, scope: &Scope) -> String {
-        format!("arn:{}:lambda:{}::runtime:{}", scope.partition(), scope.region, self.hash)
-    }
-}
-
 /// The runtimes that this server can start.
 pub trait Runtimes: Send + Sync {
-    /// The version of the runtime that a function gets now.
+    /// The hash of the version of the runtime that a function gets which has none that was published.
     ///
     /// A machine of another architecture is no reason to refuse: the function is then created as on AWS, and its
     /// invocation says that it cannot run here. So a deployment made for several architectures goes through.
     ///
     /// # Errors
     /// One sentence for the caller: what is not there, what is, and how to add what is not.
-    fn check(&self, identifier: &str, architecture: Architecture) -> Result<RuntimeVersion, String>;
+    fn check(&self, identifier: &str, architecture: Architecture) -> Result<String, String>;
+
+    /// The version that the server comes with, whether this machine can run it or not; `None` if there is no such
+    /// runtime.
+    fn own(&self, identifier: &str) -> Option<OwnRuntimeVersion>;
+
+    /// Whether functions of this architecture can be given versions that are published: they are for this machine's.
+    fn is_native(&self, architecture: Architecture) -> bool;
+
+    /// Lets functions be given a version that was published.
+    ///
+    /// # Errors
+    /// One sentence: what is wrong with its root file system.
+    fn add(&self, version: &RuntimeVersion) -> Result<(), String>;
 }
 
 /// What a URL for downloading a package must lead to.
@@ -153,6 +162,9 @@ pub trait DataPlane: Send + Sync {
 
     /// Called when the provisioned concurrency of a function changed, or what its aliases lead to. Must be quick.
     fn provision(&self, function: &FunctionId);
+
+    /// What became of the invocations that a version has served since it was last changed.
+    fn outcomes(&self, function: &FunctionId, version: Version) -> Outcomes;
 
     /// What there is of the provisioned concurrency of a published version.
     fn provisioned(&self, function: &FunctionId, version: u64) -> Provision;

@@ -42,6 +42,7 @@ mod permission;
 mod provisioned_concurrency;
 mod recursion;
 mod runtime_management;
+mod runtime_version;
 mod service;
 mod tags;
 mod users;
@@ -51,7 +52,7 @@ pub use authorization::url_forbidden;
 pub use context::RequestContext;
 pub use dependencies::{
     AnySource, CodeUrl, CodeUrls, ContainerImages, DataPlane, Dependencies, EventSources, ImageError, Object,
-    ObjectError, ObjectRequest, Objects, Retirement, RuntimeVersion, Runtimes, SourceCheck, SourceRefusal,
+    ObjectError, ObjectRequest, Objects, OwnRuntimeVersion, Retirement, Runtimes, SourceCheck, SourceRefusal,
 };
 pub use error::{Error, Result, request_too_large};
 pub use service::Control;

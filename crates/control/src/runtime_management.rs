@@ -1,8 +1,8 @@
 //! PutRuntimeManagementConfig and GetRuntimeManagementConfig, of one version each.
 //!
-//! Rushlight has one version of each runtime, the interpreter that is on the machine, so there is nothing that a mode
-//! could hold back: what is asked for is kept and shown. A runtime version of AWS' that is pinned by its ARN is taken,
-//! so that a deployment made for AWS goes through; `RuntimeVersionConfig` goes on saying what the function runs with.
+//! A version that is held at a runtime version has it at once, and one that lets the service decide gets what it has
+//! missed. A runtime version that is not here, such as one of AWS', is taken all the same, so that a deployment made for
+//! AWS goes through; `RuntimeVersionConfig` goes on saying what the function runs with.
 
 use rushlight_api::lambda::types;
 use rushlight_api::lambda::types::{
@@ -17,6 +17,7 @@ use rushlight_model::version::Version;
 use crate::Control;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
+use crate::function::state;
 
 pub(crate) async fn put(
     control: &Control,
@@ -32,16 +33,27 @@ pub(crate) async fn put(
         (types::UpdateRuntimeOn::FunctionUpdate, _) => RuntimeUpdates::FunctionUpdate,
         _ => RuntimeUpdates::Auto,
     };
-    control
+    let key = control.key(&reference.function);
+    let seen = control.functions.get(&key).await?.ok_or_else(|| not_found(&reference))?.value;
+    let version = version(Some(&seen), &reference)?;
+    let given = given(control, &seen, version, &updates).await?;
+    let entry = control
         .functions
-        .update(&control.key(&reference.function), |present| {
+        .update(&key, |present| {
             let head = present.map(|entry| entry.value.as_ref());
-            let version = version(head, &reference)?;
-            let mut head = head.cloned().ok_or_else(|| not_found(&reference))?;
-            head.set_runtime_updates(version, updates.clone());
-            Ok::<_, Error>(head)
+            let mut head = head.filter(|head| head.incarnation == seen.incarnation).cloned();
+            let head = head.as_mut().ok_or_else(|| not_found(&reference))?;
+            head.set_runtime_updates(self::version(Some(head), &reference)?, updates.clone());
+            if let Some(arn) = &given {
+                state::check_update(head, None)?;
+                head.set_runtime_version(version, arn);
+            }
+            Ok::<_, Error>(head.clone())
         })
         .await?;
+    if given.is_some() {
+        control.runtime_changed(&entry.value);
+    }
     tracing::info!(function = %reference.arn(), update_runtime_on = updates.as_str(), request = %context.request_id,
         "runtime_management.set");
     Ok(PutRuntimeManagementConfigResponse {
@@ -64,6 +76,24 @@ pub(crate) async fn get(
         update_runtime_on: Some(updates.as_str().into()),
         function_arn: Some(reference.arn()),
         runtime_version_arn: updates.runtime_version_arn().map(str::to_owned),
+    })
+}
+
+/// The runtime version that a version gets by being given this mode, if it is another one.
+async fn given(
+    control: &Control,
+    head: &FunctionHead,
+    version: Version,
+    updates: &RuntimeUpdates,
+) -> Result<Option<String>> {
+    let configuration = control.version(head, version).await?;
+    Ok(match updates {
+        RuntimeUpdates::Auto => control.due_runtime(&head.id.scope, &configuration),
+        RuntimeUpdates::FunctionUpdate => None,
+        RuntimeUpdates::Manual(arn) => {
+            let is_other = configuration.runtime_version_arn.as_ref() != Some(arn);
+            (is_other && control.has_runtime_version(&configuration, arn)).then(|| arn.clone())
+        }
     })
 }
 

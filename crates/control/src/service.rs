@@ -35,6 +35,7 @@ use crate::event_source_mapping::Mappings;
 use crate::function::state;
 use crate::garbage;
 use crate::ledger::{self, Ledger, Tables};
+use crate::runtime_version::{self, RuntimeVersions};
 
 /// How many code signing configurations are kept in memory.
 const CACHED_CODE_SIGNING_CONFIGS: usize = 100;
@@ -65,6 +66,7 @@ pub struct Control {
     pub(crate) compiled_policies: Arc<CompiledPolicies>,
     pub(crate) block_public_policies: bool,
     pub(crate) runtimes: Arc<dyn Runtimes>,
+    pub(crate) runtime_versions: Arc<RuntimeVersions>,
     pub(crate) code_urls: Arc<dyn CodeUrls>,
     pub(crate) data_plane: Arc<dyn DataPlane>,
     pub(crate) objects: Option<Arc<dyn Objects>>,
@@ -122,6 +124,7 @@ impl Control {
             compiled_policies: Arc::default(),
             block_public_policies: dependencies.block_public_policies,
             runtimes: dependencies.runtimes,
+            runtime_versions: Arc::new(RuntimeVersions::new(store)),
             code_urls: dependencies.code_urls,
             data_plane: dependencies.data_plane,
             objects: dependencies.objects,
@@ -133,6 +136,7 @@ impl Control {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
+        control.load_runtime_versions().await?;
         let mut unsettled = Vec::new();
         let mut provisioned = Vec::new();
         let mut scopes = BTreeSet::new();
@@ -164,6 +168,7 @@ impl Control {
         }
         control.settle_capacity_providers().await?;
         control.take_up_mappings().await?;
+        control.tasks.spawn(runtime_version::run(control.clone()));
         control.tasks.spawn(garbage::run(control.clone()));
         Ok(control)
     }

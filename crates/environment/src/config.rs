@@ -129,6 +129,8 @@ pub trait ServeEndpoint: Send + Sync {
 pub trait Owner: Send + Sync {
     /// The environment can take an invocation now.
     fn idle(&self, environment: &Arc<Environment>);
+    /// An invocation was answered.
+    fn answered(&self, failed: bool);
     /// The environment will never take an invocation again.
     fn ended(&self, environment: &Arc<Environment>);
 }

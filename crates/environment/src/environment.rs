@@ -522,6 +522,9 @@ impl Environment {
             served.failure = Some(failure::type_of(error));
         }
         if let Some(response) = response {
+            if let Some(owner) = self.owner.upgrade() {
+                owner.answered(matches!(outcome, Outcome::Error(_)));
+            }
             // The caller may have gone; the invocation goes on.
             let _ = response.send(outcome);
         }

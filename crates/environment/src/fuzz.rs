@@ -122,6 +122,7 @@ impl LogSink for Nothing {
 }
 
 impl Owner for Nothing {
+    fn answered(&self, _failed: bool) {}
     fn idle(&self, _: &Arc<Environment>) {}
     fn ended(&self, _: &Arc<Environment>) {}
 }

@@ -15,13 +15,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rushlight_model::function as model;
+use rushlight_model::runtime_version::{RuntimeVersion, hash_of};
 
 use self::added::Added;
 use self::client::write_client;
 pub use self::definition::{Architecture, Dates, Definition, Feature};
 use self::interpreter::Interpreters;
 pub use self::missing::{AddError, Missing};
-use self::resolved::{Base, version_arn};
+use self::resolved::{Base, version_hash};
 pub use self::resolved::{ContainerImage, Resolved};
 use self::root::RootFileSystem;
 use crate::start::emulated;
@@ -73,6 +74,8 @@ pub struct Catalogue {
     interpreters: Interpreters,
     added: Added,
     resolved: Mutex<HashMap<String, Arc<Resolved>>>,
+    /// Versions that were published, by their hash.
+    published: Mutex<HashMap<String, Arc<Resolved>>>,
 }
 
 impl Catalogue {
@@ -102,6 +105,7 @@ impl Catalogue {
             clients,
             interpreters: Interpreters::default(),
             resolved: Mutex::default(),
+            published: Mutex::default(),
         })
     }
 
@@ -111,10 +115,42 @@ impl Catalogue {
         self.definitions.get(identifier).map(|definition| &**definition)
     }
 
-    /// The ARN of the version that a runtime has here, whether this machine can run it or not.
+    /// Text and hash of the version of a runtime that comes with us, whether this machine can run it or not.
     #[must_use]
-    pub fn version_arn(&self, identifier: &str, region: &str) -> Option<String> {
-        self.known(identifier).map(|definition| version_arn(&definition.version, region))
+    pub fn own_version(&self, identifier: &str) -> Option<(&str, String)> {
+        let text = self.known(identifier)?.version.as_str();
+        Some((text, version_hash(text)))
+    }
+
+    /// Lets functions of this machine's architecture be given a version that was published.
+    ///
+    /// # Errors
+    /// [`Missing`] if its root file system does not serve.
+    pub fn publish(&self, version: &RuntimeVersion) -> Result<(), Missing> {
+        let identifier = &version.identifier;
+        let definition = self.definitions.get(identifier).ok_or_else(|| self.unknown(identifier))?;
+        let root = RootFileSystem::look(&version.root, definition).map_err(|reason| Missing::Given {
+            identifier: identifier.clone(),
+            path: version.root.display().to_string(),
+            reason,
+        })?;
+        let definition = Definition { version: version.text.clone(), ..Definition::clone(definition) };
+        let resolved = Resolved {
+            client_directory: self.client_directory(&definition),
+            definition: Arc::new(definition),
+            base: Base::Root(root),
+            added: None,
+            version_hash: version.hash.clone(),
+        };
+        self.published.lock().insert(version.hash.clone(), Arc::new(resolved));
+        Ok(())
+    }
+
+    /// The root file systems of the versions that were published.
+    #[must_use]
+    pub fn published_roots(&self) -> Vec<PathBuf> {
+        let published = self.published.lock();
+        published.values().filter_map(|version| version.root_file_system().map(Path::to_owned)).collect()
     }
 
     /// A runtime that this machine can run. The first time it looks for the interpreter and runs it once to be sure
@@ -135,14 +171,16 @@ impl Catalogue {
             definition: definition.clone(),
             base: self.base(definition, added.as_deref())?,
             added,
-            client_directory: self.clients.get(&definition.family).cloned().unwrap_or_default(),
+            client_directory: self.client_directory(definition),
+            version_hash: version_hash(&definition.version),
         });
         self.resolved.lock().insert(identifier.to_owned(), resolved.clone());
         Ok(resolved)
     }
 
-    /// The same for functions of that architecture. Where it is not this machine's, runtimes have what the operator
-    /// named for it, and those that are only an operating system run on this machine's.
+    /// The same for functions of that architecture which have this version of it; one that is not known here is as
+    /// good as none. Where the architecture is not this machine's, runtimes have what the operator named for it, and
+    /// those that are only an operating system run on this machine's.
     ///
     /// # Errors
     /// [`Missing`] if there is nothing to run such functions on.
@@ -150,8 +188,13 @@ impl Catalogue {
         &self,
         identifier: &str,
         architecture: model::Architecture,
+        version_arn: Option<&str>,
     ) -> Result<Arc<Resolved>, Missing> {
-        let Some(processor) = emulated(architecture) else { return self.resolve(identifier) };
+        let Some(processor) = emulated(architecture) else {
+            let published = version_arn.and_then(|arn| self.published.lock().get(hash_of(arn)).cloned());
+            let published = published.filter(|version| version.identifier() == identifier);
+            return published.map_or_else(|| self.resolve(identifier), Ok);
+        };
         let architecture = architecture.as_str();
         if rushlight_sandbox::probe::emulator(processor).is_none() {
             return Err(Missing::Emulator { identifier: identifier.to_owned(), architecture });
@@ -168,9 +211,13 @@ impl Catalogue {
             None if definition.command.is_empty() => Base::Host(None),
             None => return Err(Missing::Foreign { identifier: identifier.to_owned(), architecture }),
         };
-        let client_directory = self.clients.get(&definition.family).cloned().unwrap_or_default();
-        let resolved =
-            Arc::new(Resolved { definition: definition.clone(), base, added: None, client_directory });
+        let resolved = Arc::new(Resolved {
+            client_directory: self.client_directory(definition),
+            version_hash: version_hash(&definition.version),
+            definition: definition.clone(),
+            base,
+            added: None,
+        });
         self.resolved.lock().insert(key, resolved.clone());
         Ok(resolved)
     }
@@ -216,6 +263,10 @@ impl Catalogue {
     pub fn added(&self) -> BTreeMap<String, PathBuf> {
         let added = |identifier: &String| Some((identifier.clone(), self.added.get(identifier)?));
         self.definitions.keys().filter_map(added).collect()
+    }
+
+    fn client_directory(&self, definition: &Definition) -> PathBuf {
+        self.clients.get(&definition.family).cloned().unwrap_or_default()
     }
 
     fn unknown(&self, identifier: &str) -> Missing {
@@ -346,6 +397,7 @@ mod tests {
             added: None,
             base: Base::Host(Some(found)),
             client_directory: PathBuf::new(),
+            version_hash: String::new(),
         };
         let command = node.command(256, "");
         assert_eq!(command[0], "/var/lang/bin/nodejs");

@@ -75,6 +75,9 @@ impl Gateway {
             Route::CreateAccount { account } => {
                 (Protocol::RestJson, whole(self.create_account(received, account).await))
             }
+            Route::RuntimeVersions(action) => {
+                (Protocol::RestJson, whole(self.runtime_versions(received, action).await))
+            }
             Route::Health => (Protocol::RestJson, whole(Ok(health()))),
             Route::AdvanceClock => (Protocol::RestJson, whole(self.advance_clock(received, &query).await)),
             Route::Unknown(error) => (Protocol::RestJson, Err(error)),

@@ -18,6 +18,7 @@ mod pieces;
 mod respond;
 mod response_stream;
 mod route;
+mod runtime_versions;
 
 use std::num::NonZeroU64;
 

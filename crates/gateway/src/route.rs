@@ -4,6 +4,8 @@ use http::request::Parts;
 use rushlight_api::{Error, Query, lambda, logs};
 use rushlight_model::function_url::{UrlHost, UrlPlace};
 
+use crate::runtime_versions::RuntimeVersions;
+
 /// The header that names the operation of AWS' JSON services.
 const TARGET: &str = "x-amz-target";
 
@@ -23,6 +25,8 @@ pub(crate) enum Route<'a> {
     Code { region: &'a str, sha256: &'a str },
     /// `POST /_rushlight/accounts/<account>`.
     CreateAccount { account: &'a str },
+    /// `GET /_rushlight/runtime-versions`, and `POST /_rushlight/runtime-versions/<runtime>/<action>`.
+    RuntimeVersions(RuntimeVersions<'a>),
     /// An operation of IAM or STS: which one is told by the form.
     Query,
     /// An operation of CloudWatch Logs.
@@ -64,6 +68,13 @@ impl<'a> Route<'a> {
             ("GET" | "HEAD", [Some("health"), None, ..]) => Self::Health,
             ("POST", [Some("clock"), Some("advance"), None, ..]) => Self::AdvanceClock,
             ("POST", [Some("accounts"), Some(account), None, ..]) => Self::CreateAccount { account },
+            ("GET", [Some("runtime-versions"), None, ..]) => Self::RuntimeVersions(RuntimeVersions::List),
+            ("POST", [Some("runtime-versions"), Some(runtime), Some(action), None, ..]) => match action {
+                "publish" => Self::RuntimeVersions(RuntimeVersions::Publish { runtime }),
+                "rollout" => Self::RuntimeVersions(RuntimeVersions::RollOut { runtime }),
+                "withdraw" => Self::RuntimeVersions(RuntimeVersions::Withdraw { runtime }),
+                _ => Self::Unknown(Error::unknown_operation()),
+            },
             ("GET", [Some("code"), Some(_account), Some(region), Some(sha256), None]) => {
                 Self::Code { region, sha256 }
             }

@@ -46,9 +46,11 @@ impl Target {
     }
 
     pub(crate) fn identity(&self) -> Identity<'_> {
-        let generation = match self.content {
+        let generation = match &self.content {
             Content::Latest => self.head.serving().generation,
-            Content::Published { .. } => 0,
+            Content::Published { number, .. } => {
+                self.head.versions.get(number).map_or(0, |version| version.generation)
+            }
         };
         Identity { incarnation: &self.head.incarnation, generation }
     }
@@ -57,7 +59,11 @@ impl Target {
     pub(crate) fn configuration(&self) -> FunctionConfiguration {
         match &self.content {
             Content::Latest => self.head.serving().clone(),
-            Content::Published { number, row } => row.numbered(*number),
+            Content::Published { number, row } => match self.head.versions.get(number) {
+                Some(version) => row.numbered(*number, version),
+                // The head names it, or this would be no target.
+                None => row.configuration.clone(),
+            },
         }
     }
 }
@@ -131,7 +137,7 @@ fn not_found(reference: &FunctionReference) -> Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity<'a> {
     pub(crate) incarnation: &'a str,
-    /// Of `$LATEST`, which changes; a published version has only one.
+    /// Of `$LATEST`, which changes; of a published version, whose runtime does.
     pub(crate) generation: u64,
 }
 

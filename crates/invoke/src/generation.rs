@@ -1,16 +1,19 @@
 //! One generation: the environments that serve one set of code and configuration of one version of a function.
 //!
 //! Environments of different generations never mix: when an invocation arrives for a newer one of `$LATEST`, the older
-//! is closed and drains, while its running invocations go on to their end. A published version has one generation.
+//! is closed and drains, while its running invocations go on to their end. A published version has another generation
+//! only when it is given another version of its runtime.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rushlight_environment::{Environment, Initialization, NotAvailable, Owner};
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::Clock;
 use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
+use rushlight_model::invocation::Outcomes;
 use rushlight_model::tenant::TenantId;
 use rushlight_model::version::Version;
 use tokio_util::task::TaskTracker;
@@ -67,8 +70,28 @@ pub(crate) struct Generation {
     number: u64,
     environments: Environments,
     pub(crate) sampler: Sampler,
+    outcomes: OutcomeCounts,
     clock: Clock,
     tracker: TaskTracker,
+}
+
+/// What became of the invocations of a generation.
+#[derive(Debug, Default)]
+struct OutcomeCounts {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl OutcomeCounts {
+    fn count(&self, failed: bool) {
+        let count = if failed { &self.failed } else { &self.succeeded };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn outcomes(&self) -> Outcomes {
+        let failures = self.failed.load(Ordering::Relaxed);
+        Outcomes { invocations: self.succeeded.load(Ordering::Relaxed) + failures, failures }
+    }
 }
 
 /// Who may use which environment.
@@ -155,6 +178,10 @@ impl Generation {
 }
 
 impl Owner for Generation {
+    fn answered(&self, failed: bool) {
+        self.outcomes.count(failed);
+    }
+
     fn idle(&self, environment: &Arc<Environment>) {
         let (environment, now) = (self.pooled(environment), self.clock.moment());
         match self.provisioned() {
@@ -215,7 +242,10 @@ impl OfFunction {
         let latest = self.latest.take_if(|generation| !serves_latest(generation));
         let published = self.published.extract_if(|number, generation| {
             let version = of(generation).and_then(|head| head.versions.get(number));
-            version.is_none_or(|version| matches!(version.state, State::Deactivating | State::Deactivated))
+            version.is_none_or(|version| {
+                matches!(version.state, State::Deactivating | State::Deactivated)
+                    || version.generation != generation.number
+            })
         });
         latest.into_iter().chain(published.map(|(_, generation)| generation)).collect()
     }
@@ -255,6 +285,7 @@ impl Generations {
             function: function.clone(),
             environments: Environments::new(&configuration, self.max_age),
             sampler: Sampler::new(configuration.tracing_mode),
+            outcomes: OutcomeCounts::default(),
             configuration: Arc::new(configuration),
             incarnation: incarnation.to_owned(),
             number,
@@ -286,6 +317,13 @@ impl Generations {
         let current = self.current.read();
         let published = current.get(function).into_iter().flat_map(|of_function| &of_function.published);
         published.map(|(number, generation)| (*number, Arc::clone(generation))).collect()
+    }
+
+    /// What became of the invocations that the current generation of a version has served.
+    pub(crate) fn outcomes(&self, function: &FunctionId, version: Version) -> Outcomes {
+        let current = self.current.read();
+        let generation = current.get(function).and_then(|of_function| of_function.get(version));
+        generation.map(|generation| generation.outcomes.outcomes()).unwrap_or_default()
     }
 
     /// All current generations.

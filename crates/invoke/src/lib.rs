@@ -36,7 +36,8 @@ use rushlight_environment::runtime::Catalogue;
 use rushlight_environment::{Egress, Services};
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::function::FunctionHead;
-use rushlight_model::version::PublishedConfiguration;
+use rushlight_model::invocation::Outcomes;
+use rushlight_model::version::{PublishedConfiguration, Version};
 use rushlight_store::table::{Table, function as keys};
 use tokio::sync::Semaphore;
 
@@ -157,6 +158,12 @@ impl Invoker {
     /// Functions of this account and region have claimed so much of its concurrency for themselves.
     pub fn claim_concurrency(&self, scope: &Scope, claimed: u32) {
         self.inner.admission.claim(scope, claimed);
+    }
+
+    /// What became of the invocations that a version has served since it was last changed.
+    #[must_use]
+    pub fn outcomes(&self, function: &FunctionId, version: Version) -> Outcomes {
+        self.inner.generations.outcomes(function, version)
     }
 
     /// Whether an environment has the package with this SHA-256 (lower-case hex) mounted, or is about to.

@@ -286,7 +286,9 @@ impl Inner {
         }
         let catalogue = Arc::clone(&self.catalogue);
         let (identifier, architecture) = (runtime.clone(), configuration.architecture);
-        let runtime = tokio::task::spawn_blocking(move || catalogue.resolve_for(&identifier, architecture))
+        let version = configuration.runtime_version_arn.clone();
+        let resolve = move || catalogue.resolve_for(&identifier, architecture, version.as_deref());
+        let runtime = tokio::task::spawn_blocking(resolve)
             .await
             .map_err(|_| Error::ShuttingDown)?
             .map_err(|missing| Error::RuntimeMissing(missing.to_string()))?;

@@ -113,6 +113,27 @@ impl FunctionHead {
         };
     }
 
+    /// Gives a version another version of its runtime, which makes it a new generation.
+    pub fn set_runtime_version(&mut self, version: Version, arn: &str) {
+        match version {
+            Version::Latest => {
+                let generation = self.latest.generation + 1;
+                for configuration in
+                    [Some(&mut self.latest), self.serving.as_deref_mut()].into_iter().flatten()
+                {
+                    configuration.runtime_version_arn = Some(arn.to_owned());
+                    configuration.generation = generation;
+                }
+            }
+            Version::Published(number) => {
+                if let Some(version) = self.versions.get_mut(&number) {
+                    version.runtime_version_arn = Some(arn.to_owned());
+                    version.generation += 1;
+                }
+            }
+        }
+    }
+
     /// The version that a qualifier names, if it exists; of an alias, the one it points to first of all.
     #[must_use]
     pub fn version(&self, qualifier: Option<&Qualifier>) -> Option<Version> {

@@ -49,6 +49,33 @@ impl Outcome {
     }
 }
 
+/// What became of invocations so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcomes {
+    /// Those that are over.
+    pub invocations: u64,
+    /// Those of them whose function failed.
+    pub failures: u64,
+}
+
+impl Outcomes {
+    /// From 0.0 to 1.0; nothing has failed where there was no invocation.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // A share needs no more digits.
+    pub fn failed_share(self) -> f64 {
+        if self.invocations == 0 { 0.0 } else { self.failures as f64 / self.invocations as f64 }
+    }
+}
+
+impl std::iter::Sum for Outcomes {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            invocations: sum.invocations + one.invocations,
+            failures: sum.failures + one.failures,
+        })
+    }
+}
+
 /// A failure of the function (never of the platform).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionError {

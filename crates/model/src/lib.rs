@@ -26,6 +26,7 @@ pub mod quota;
 pub mod recursion;
 pub mod request_id;
 pub mod runtime_management;
+pub mod runtime_version;
 pub mod tenant;
 pub mod trace;
 pub mod version;

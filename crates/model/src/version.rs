@@ -56,6 +56,12 @@ pub struct PublishedVersion {
     /// How many execution environments it has there.
     #[serde(default)]
     pub scaling: FunctionScaling,
+    /// ARN of the runtime version that it was given since it was published.
+    #[serde(default)]
+    pub runtime_version_arn: Option<String>,
+    /// Counts how often that was: an execution environment serves only the generation that it was made for.
+    #[serde(default)]
+    pub generation: u64,
 }
 
 /// A zip archive as it was uploaded.
@@ -90,14 +96,17 @@ pub struct PublishedConfiguration {
 }
 
 impl PublishedConfiguration {
-    /// Code and configuration of the version with this number, as they run. Revision id and state are those of `$LATEST`
-    /// when it was published.
+    /// Code and configuration of the version with this number, of which the head says this, as they run. Revision id and
+    /// state are those of `$LATEST` when it was published.
     #[must_use]
-    pub fn numbered(&self, number: u64) -> FunctionConfiguration {
+    pub fn numbered(&self, number: u64, version: &PublishedVersion) -> FunctionConfiguration {
         let description = self.description.as_ref().unwrap_or(&self.configuration.description);
+        let runtime =
+            version.runtime_version_arn.as_ref().or(self.configuration.runtime_version_arn.as_ref());
         FunctionConfiguration {
             version: Version::Published(number),
             description: description.clone(),
+            runtime_version_arn: runtime.cloned(),
             ..self.configuration.clone()
         }
     }
@@ -110,7 +119,7 @@ impl PublishedConfiguration {
             state: version.state.clone(),
             last_update: (!matches!(version.state, State::Pending(_) | State::Failed(_)))
                 .then_some(LastUpdate::Successful),
-            ..self.numbered(number)
+            ..self.numbered(number, version)
         }
     }
 
@@ -120,6 +129,8 @@ impl PublishedConfiguration {
         let published = &self.configuration;
         let as_published = FunctionConfiguration {
             generation: published.generation,
+            // It was given to the function, which is none other for it.
+            runtime_version_arn: published.runtime_version_arn.clone(),
             last_modified: published.last_modified,
             revision_id: published.revision_id.clone(),
             state: published.state.clone(),

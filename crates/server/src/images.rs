@@ -81,7 +81,7 @@ pub fn runtime_images(runtimes: &Path) -> anyhow::Result<Images> {
     Images::open(&runtimes.join("images"), Limits::default()).context("cannot use the directory of images")
 }
 
-/// Removes those that no runtime has any more. To be called before anything runs in them.
+/// Removes those that no runtime has any more, nor any version that was published. To be called when a server starts.
 ///
 /// # Errors
 /// If they cannot be removed, or are being added to.
@@ -93,7 +93,8 @@ pub async fn sweep_runtime_images(catalogue: &Catalogue, runtimes: &Path) -> any
         let name = root.parent()?.file_name()?.to_str()?;
         format!("sha256:{name}").parse::<Digest>().ok()
     };
-    let named: HashSet<Digest> = catalogue.added().values().filter_map(digest).collect();
+    let published = catalogue.published_roots();
+    let named: HashSet<Digest> = catalogue.added().values().chain(&published).filter_map(digest).collect();
     Ok(runtime_images(runtimes)?.retain(named).await?)
 }
 

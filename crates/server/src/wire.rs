@@ -10,7 +10,7 @@ use anyhow::Context;
 use rushlight_auth::sigv4::{Payload, Signer, Verifier};
 use rushlight_auth::{AccessKey, Authorizer, Identities, NoIdentities, RoleSession, SessionKey};
 use rushlight_control::{
-    AnySource, CodeUrl, CodeUrls, Control, DataPlane, Objects, Retirement, RuntimeVersion, Runtimes, code,
+    AnySource, CodeUrl, CodeUrls, Control, DataPlane, Objects, OwnRuntimeVersion, Retirement, Runtimes, code,
 };
 use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
 use rushlight_environment::{ContainerImage, Credentials, Forward, ServeEndpoint, Services, emulated};
@@ -21,7 +21,10 @@ use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
 use rushlight_model::function::{Architecture, FunctionConfiguration};
 use rushlight_model::function_url::UrlPlace;
+use rushlight_model::invocation::Outcomes;
+use rushlight_model::runtime_version::RuntimeVersion;
 use rushlight_model::trace::TraceSink;
+use rushlight_model::version::Version;
 use rushlight_sandbox::{Backend, Egress, Isolation, LinuxBackend, Options, ProcessBackend};
 use rushlight_services::iam::{Directory, Iam, Sts};
 use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
@@ -105,9 +108,6 @@ impl Server {
         let log_destinations = LogDestinations::start(&config.log_destinations)?;
         let traces = trace_destination(config)?;
         let catalogue = Arc::new(catalogue(config, &data)?);
-        if let Err(error) = sweep_runtime_images(&catalogue, &data.join("runtimes")).await {
-            tracing::warn!(%error, "runtimes.images_not_swept");
-        }
         let images = Arc::new(FunctionImages::open(&config.images, data.join("images"))?);
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -153,7 +153,7 @@ impl Server {
             quotas: config.account_quotas,
             authorizer: authorizer.clone(),
             block_public_policies: config.block_public_policies,
-            runtimes: Arc::new(MachineRuntimes(catalogue)),
+            runtimes: Arc::new(MachineRuntimes(Arc::clone(&catalogue))),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
             url_place: url_place(config, address),
             data_plane: Arc::new(Invocations(invoker.clone())),
@@ -162,6 +162,10 @@ impl Server {
             event_sources: Arc::new(AnySource),
         })
         .await?;
+        // Those of versions that were published are known now.
+        if let Err(error) = sweep_runtime_images(&catalogue, &data.join("runtimes")).await {
+            tracing::warn!(%error, "runtimes.images_not_swept");
+        }
         let gateway = Arc::new(Gateway::new(rushlight_gateway::Dependencies {
             authentication: authentication(config, &root, &directory, &sessions),
             default_scope: Scope { account: config.account.clone(), region: config.region.clone() },
@@ -401,15 +405,26 @@ impl RoleCredentials for ExecutionRoles {
 struct MachineRuntimes(Arc<Catalogue>);
 
 impl Runtimes for MachineRuntimes {
-    fn check(&self, identifier: &str, architecture: Architecture) -> Result<RuntimeVersion, String> {
-        const REGION: &str = "us-east-1";
+    fn check(&self, identifier: &str, architecture: Architecture) -> Result<String, String> {
         // What this machine's interpreters are is of no matter to functions for another architecture.
-        let foreign = emulated(architecture).and_then(|_| self.0.version_arn(identifier, REGION));
-        let arn = match foreign {
-            Some(arn) => arn,
-            None => self.0.resolve(identifier).map_err(|missing| missing.to_string())?.version_arn(REGION),
-        };
-        Ok(RuntimeVersion { hash: arn.rsplit(':').next().unwrap_or_default().to_owned() })
+        if let (false, Some((_, hash))) = (self.is_native(architecture), self.0.own_version(identifier)) {
+            return Ok(hash);
+        }
+        let resolved = self.0.resolve(identifier).map_err(|missing| missing.to_string())?;
+        Ok(resolved.version_hash().to_owned())
+    }
+
+    fn own(&self, identifier: &str) -> Option<OwnRuntimeVersion> {
+        let (text, hash) = self.0.own_version(identifier)?;
+        Some(OwnRuntimeVersion { text: text.to_owned(), hash })
+    }
+
+    fn is_native(&self, architecture: Architecture) -> bool {
+        emulated(architecture).is_none()
+    }
+
+    fn add(&self, version: &RuntimeVersion) -> Result<(), String> {
+        self.0.publish(version).map_err(|missing| missing.to_string())
     }
 }
 
@@ -456,6 +471,10 @@ impl DataPlane for Invocations {
 
     fn provision(&self, function: &FunctionId) {
         self.0.provision(function);
+    }
+
+    fn outcomes(&self, function: &FunctionId, version: Version) -> Outcomes {
+        self.0.outcomes(function, version)
     }
 
     fn provisioned(&self, function: &FunctionId, version: u64) -> Provision {

@@ -132,8 +132,8 @@ fn configuration(
     }
     settings(input, layers).apply(&mut configuration)?;
     if let Code::Zip { runtime, .. } = &configuration.code {
-        let version = control.runtimes.check(runtime, architecture).map_err(Error::InvalidParameter)?;
-        configuration.runtime_version_arn = Some(version.arn(&context.scope));
+        let version = control.newest_runtime(&context.scope, runtime, architecture);
+        configuration.runtime_version_arn = Some(version.map_err(Error::InvalidParameter)?);
     }
     Ok(configuration)
 }

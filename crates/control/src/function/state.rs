@@ -311,6 +311,8 @@ mod tests {
             layers: Vec::new(),
             capacity_provider_arn: None,
             scaling: FunctionScaling::default(),
+            runtime_version_arn: None,
+            generation: 0,
         }
     }
 

@@ -7,6 +7,8 @@ use rushlight_api::lambda::types::{
 use rushlight_model::arn::FunctionReference;
 use rushlight_model::clock::Timestamp;
 use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
+use rushlight_model::runtime_management::RuntimeUpdates;
+use rushlight_model::version::Version;
 use rushlight_store::Expect;
 use rushlight_store::table::Entry;
 use tokio::sync::RwLockReadGuard;
@@ -119,7 +121,7 @@ pub(crate) async fn configuration(
         if settings.speaks_of_role() {
             control.check_role_serves(&head.id, &latest)?;
         }
-        renew_runtime(control, context, &head.latest, &mut latest)?;
+        renew_runtime(control, context, head, &mut latest)?;
         Ok(latest)
     };
     commit(control, context, &reference, input.revision_id.as_deref(), change).await
@@ -251,32 +253,36 @@ fn changed_code(
         latest.architecture = architecture;
     }
     instances.map_or(Ok(()), |instances| instances.check(&latest))?;
-    renew_runtime(control, context, &head.latest, &mut latest)?;
+    renew_runtime(control, context, head, &mut latest)?;
     Ok(latest)
 }
 
-/// Gives the function the present version of its runtime, and refuses a runtime that it cannot be given.
+/// Gives the function the newest version of its runtime, unless it is held at one, and refuses a runtime that it cannot
+/// be given.
 ///
 /// A runtime that the function already had and that has since gone from this machine is no reason to refuse: the
 /// version noted last stays.
 fn renew_runtime(
     control: &Control,
     context: &RequestContext,
-    before: &FunctionConfiguration,
+    before: &FunctionHead,
     latest: &mut FunctionConfiguration,
 ) -> Result<()> {
     let Code::Zip { runtime: identifier, .. } = &latest.code else {
         return Ok(());
     };
     let now = control.clock.now();
-    let kept = matches!(&before.code, Code::Zip { runtime, .. } if runtime == identifier);
+    let kept = matches!(&before.latest.code, Code::Zip { runtime, .. } if runtime == identifier);
     if kept {
         runtime::check_update(identifier, now)?;
     } else {
         runtime::check_choice(identifier, now)?;
     }
-    match control.runtimes.check(identifier, latest.architecture) {
-        Ok(version) => latest.runtime_version_arn = Some(version.arn(&context.scope)),
+    if kept && matches!(before.runtime_updates(Version::Latest), RuntimeUpdates::Manual(_)) {
+        return Ok(());
+    }
+    match control.newest_runtime(&context.scope, identifier, latest.architecture) {
+        Ok(version) => latest.runtime_version_arn = Some(version),
         Err(_) if kept => {}
         Err(sentence) => return Err(Error::InvalidParameter(sentence)),
     }

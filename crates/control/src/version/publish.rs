@@ -49,6 +49,8 @@ impl Draft {
             layers: head.latest.layers.iter().map(|layer| layer.content.package()).collect(),
             capacity_provider_arn: provider.map(str::to_owned),
             scaling: FunctionScaling::default(),
+            runtime_version_arn: None,
+            generation: 0,
         };
         let row = PublishedConfiguration {
             incarnation: head.incarnation.clone(),

@@ -13,16 +13,19 @@ use rushlight_api::lambda::types::*;
 use rushlight_auth::{Authorizer, Caller, NoIdentities, Principal};
 use rushlight_control::{
     CodeUrl, CodeUrls, Control, DataPlane, Dependencies, EventSources, Object, ObjectError, ObjectRequest,
-    Objects, RequestContext, Retirement, RuntimeVersion, Runtimes, SourceCheck, SourceRefusal,
+    Objects, OwnRuntimeVersion, RequestContext, Retirement, Runtimes, SourceCheck, SourceRefusal,
 };
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
 use rushlight_model::concurrency::Provision;
 use rushlight_model::function::{Architecture as MachineArchitecture, FunctionHead};
 use rushlight_model::function_url::UrlPlace;
+use rushlight_model::invocation::Outcomes;
 use rushlight_model::layer::LayerVersion;
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::request_id::RequestId;
+use rushlight_model::runtime_version::RuntimeVersion;
+use rushlight_model::version::Version;
 use rushlight_store::table::function::{HEADS, head_key};
 use rushlight_store::table::version::VERSIONS;
 use rushlight_store::table::{Table, layer};
@@ -316,11 +319,27 @@ pub(crate) struct Machine {
 }
 
 impl Runtimes for Machine {
-    fn check(&self, identifier: &str, _: MachineArchitecture) -> Result<RuntimeVersion, String> {
+    fn check(&self, identifier: &str, _: MachineArchitecture) -> Result<String, String> {
         if identifier.starts_with("ruby") || self.has_lost_python.load(Ordering::Relaxed) {
             return Err(format!("{identifier} is not on this machine, which has python3.12; install it."));
         }
-        Ok(RuntimeVersion { hash: Digest::of(identifier.as_bytes()).to_string() })
+        Ok(Digest::of(identifier.as_bytes()).to_string())
+    }
+
+    fn own(&self, identifier: &str) -> Option<OwnRuntimeVersion> {
+        let text = format!("{}.v36", identifier.replacen("python", "python:", 1));
+        Some(OwnRuntimeVersion { text, hash: Digest::of(identifier.as_bytes()).to_string() })
+    }
+
+    fn is_native(&self, architecture: MachineArchitecture) -> bool {
+        architecture == MachineArchitecture::X86_64
+    }
+
+    fn add(&self, version: &RuntimeVersion) -> Result<(), String> {
+        match version.root.to_str() {
+            Some("/unfit") => Err("there is no interpreter".to_owned()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -368,6 +387,10 @@ impl DataPlane for FakeDataPlane {
 
     fn provision(&self, function: &FunctionId) {
         self.told.lock().push(format!("{} is provisioned", function.name));
+    }
+
+    fn outcomes(&self, _function: &FunctionId, _version: Version) -> Outcomes {
+        Outcomes::default()
     }
 
     fn provisioned(&self, _function: &FunctionId, version: u64) -> Provision {

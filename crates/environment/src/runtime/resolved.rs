@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rushlight_model::arn::Scope;
+use rushlight_model::runtime_version;
 use rushlight_sandbox::{Mount, Root};
 use sha2::{Digest, Sha256};
 
@@ -35,6 +36,8 @@ pub struct Resolved {
     /// The root file system that was added for it when it was looked for.
     pub(super) added: Option<PathBuf>,
     pub(super) client_directory: PathBuf,
+    /// What stands behind `runtime:` in the ARN of its version.
+    pub(super) version_hash: String,
 }
 
 /// What a function's processes find below `/`.
@@ -63,6 +66,7 @@ impl Resolved {
             base: Base::Image { root: image.root, working_directory: image.working_directory },
             added: None,
             client_directory: PathBuf::new(),
+            version_hash: String::new(),
         }
     }
 
@@ -71,6 +75,14 @@ impl Resolved {
         match &self.base {
             Base::Image { root, working_directory } => Some((root, working_directory)),
             Base::Host(_) | Base::Root(_) => None,
+        }
+    }
+
+    /// The root file system of its own, if it has one.
+    pub(super) fn root_file_system(&self) -> Option<&Path> {
+        match &self.base {
+            Base::Root(root) => Some(&root.path),
+            Base::Host(_) | Base::Image { .. } => None,
         }
     }
 
@@ -86,10 +98,17 @@ impl Resolved {
         &self.definition.version
     }
 
-    /// The ARN of this version of the runtime: the same on every machine.
+    /// What stands behind `runtime:` in the ARN of its version.
+    #[must_use]
+    pub fn version_hash(&self) -> &str {
+        &self.version_hash
+    }
+
+    /// The ARN of this version of the runtime.
     #[must_use]
     pub fn version_arn(&self, region: &str) -> String {
-        version_arn(self.version(), region)
+        let scope = Scope { account: String::new(), region: region.to_owned() };
+        runtime_version::arn(&scope, &self.version_hash)
     }
 
     /// `AWS_EXECUTION_ENV`; none for runtimes that are only an operating system.
@@ -184,6 +203,7 @@ impl Resolved {
             base: Base::Host(None),
             added: None,
             client_directory: PathBuf::new(),
+            version_hash: String::new(),
         }
     }
 
@@ -199,9 +219,9 @@ impl Resolved {
     }
 }
 
-pub(super) fn version_arn(version: &str, region: &str) -> String {
-    let scope = Scope { account: String::new(), region: region.to_owned() };
-    format!("arn:{}:lambda:{region}::runtime:{}", scope.partition(), hex(&Sha256::digest(version)))
+/// The hash of the version that comes with us: the same on every machine.
+pub(super) fn version_hash(text: &str) -> String {
+    hex(&Sha256::digest(text))
 }
 
 /// The directory outside of a Java that its own settings are links into.

@@ -63,6 +63,8 @@ pub struct Told {
 }
 
 impl Owner for Told {
+    fn answered(&self, _failed: bool) {}
+
     fn idle(&self, environment: &Arc<Environment>) {
         *self.idle.lock() += 1;
         if let Some((invocation, sender)) = self.queue.lock().pop_front() {

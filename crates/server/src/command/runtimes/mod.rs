@@ -1,5 +1,7 @@
 //! `rushlight runtimes`: what functions run on here, and root file systems for what this machine does not have.
 
+mod versions;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -61,6 +63,8 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    #[command(flatten)]
+    Versions(versions::Command),
 }
 
 /// Where a server's data is, and what it was told.
@@ -90,6 +94,7 @@ struct From {
 /// Runs the verb.
 pub async fn run(arguments: Arguments, output: &Output) -> anyhow::Result<ExitCode> {
     match arguments.command {
+        Command::Versions(command) => versions::run(command, output).await,
         Command::List { place, json } => {
             let runtimes = look(&place.catalogue()?);
             match json {
