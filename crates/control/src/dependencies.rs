@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rushlight_auth::Authorizer;
 use rushlight_model::arn::{FunctionId, Scope};
-use rushlight_model::clock::Clock;
+use rushlight_model::clock::{Clock, Timestamp};
 use rushlight_model::concurrency::Provision;
 use rushlight_model::event_source_mapping::Source;
 use rushlight_model::function::{Architecture, FunctionHead};
@@ -18,6 +18,7 @@ use rushlight_model::runtime_version::RuntimeVersion;
 use rushlight_model::version::{PublishedConfiguration, Version};
 use rushlight_store::table::Table;
 use rushlight_store::{Backend, BlobStore, BoxFuture, Digest, PackageStore};
+use tokio::sync::mpsc;
 
 /// Everything that a [`crate::Control`] works with.
 pub struct Dependencies {
@@ -53,6 +54,8 @@ pub struct Dependencies {
     pub objects: Option<Arc<dyn Objects>>,
     /// Has container images fetched; `None` where there are none.
     pub images: Option<Arc<dyn ContainerImages>>,
+    /// Versions with `SnapStart` that were invoked although they were given up.
+    pub invoked_inactive: mpsc::Receiver<(FunctionId, u64)>,
     /// Looks at queues and streams before they are mapped; [`AnySource`] where there is nothing to look at.
     pub event_sources: Arc<dyn EventSources>,
 }
@@ -147,6 +150,23 @@ pub enum Retirement<'a> {
     },
 }
 
+/// Why a version could not be initialised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SnapshotFailure {
+    /// It takes too long.
+    TimedOut,
+    /// It has failed.
+    Failed {
+        /// E.g. `Runtime.ExitError`.
+        error_type: String,
+    },
+    /// It could not be begun.
+    Unavailable,
+}
+
+/// That a version is initialised, or why it could not be.
+pub type Initialized<'a> = BoxFuture<'a, Result<(), SnapshotFailure>>;
+
 /// The data plane, seen from the control plane.
 pub trait DataPlane: Send + Sync {
     /// Called once the change is committed. Must be quick: it marks environments and returns.
@@ -160,11 +180,18 @@ pub trait DataPlane: Send + Sync {
     /// all others.
     fn claim_concurrency(&self, scope: &Scope, claimed: u32);
 
-    /// Called when the provisioned concurrency of a function changed, or what its aliases lead to. Must be quick.
+    /// Called when the provisioned concurrency of a function changed, or what its aliases lead to, and when versions with
+    /// `SnapStart` are to be kept initialised. Must be quick.
     fn provision(&self, function: &FunctionId);
 
     /// What became of the invocations that a version has served since it was last changed.
     fn outcomes(&self, function: &FunctionId, version: Version) -> Outcomes;
+
+    /// Initialises a published version with `SnapStart`, and keeps it so.
+    fn snapshot<'a>(&'a self, function: &'a FunctionId, version: u64) -> Initialized<'a>;
+
+    /// When a published version with `SnapStart` was invoked last, since the server began to run.
+    fn last_used(&self, function: &FunctionId, version: u64) -> Option<Timestamp>;
 
     /// What there is of the provisioned concurrency of a published version.
     fn provisioned(&self, function: &FunctionId, version: u64) -> Provision;

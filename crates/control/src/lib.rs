@@ -51,8 +51,9 @@ mod version;
 pub use authorization::url_forbidden;
 pub use context::RequestContext;
 pub use dependencies::{
-    AnySource, CodeUrl, CodeUrls, ContainerImages, DataPlane, Dependencies, EventSources, ImageError, Object,
-    ObjectError, ObjectRequest, Objects, OwnRuntimeVersion, Retirement, Runtimes, SourceCheck, SourceRefusal,
+    AnySource, CodeUrl, CodeUrls, ContainerImages, DataPlane, Dependencies, EventSources, ImageError,
+    Initialized, Object, ObjectError, ObjectRequest, Objects, OwnRuntimeVersion, Retirement, Runtimes,
+    SnapshotFailure, SourceCheck, SourceRefusal,
 };
 pub use error::{Error, Result, request_too_large};
 pub use service::Control;

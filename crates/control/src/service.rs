@@ -10,11 +10,11 @@ use rushlight_model::arn::FunctionId;
 use rushlight_model::capacity_provider::CapacityProvider;
 use rushlight_model::clock::Clock;
 use rushlight_model::code_signing_config::CodeSigningConfig;
-use rushlight_model::function::FunctionHead;
+use rushlight_model::function::{FunctionHead, State};
 use rushlight_model::function_url::{UrlPlace, UrlTarget};
 use rushlight_model::layer::{LayerHead, LayerVersion};
 use rushlight_model::quota::AccountQuotas;
-use rushlight_model::version::PublishedConfiguration;
+use rushlight_model::version::{PublishedConfiguration, PublishedVersion};
 use rushlight_store::table::capacity_provider::CAPACITY_PROVIDERS;
 use rushlight_store::table::code_signing_config::CODE_SIGNING_CONFIGS;
 use rushlight_store::table::function::head_key;
@@ -36,6 +36,7 @@ use crate::function::state;
 use crate::garbage;
 use crate::ledger::{self, Ledger, Tables};
 use crate::runtime_version::{self, RuntimeVersions};
+use crate::version::snapshot::{self, Initializing};
 
 /// How many code signing configurations are kept in memory.
 const CACHED_CODE_SIGNING_CONFIGS: usize = 100;
@@ -85,6 +86,7 @@ pub struct Control {
     pub(crate) claiming: Arc<tokio::sync::Mutex<()>>,
     /// Held while a version is published that runs on a capacity provider.
     pub(crate) publishing: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) initializing: Initializing,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -133,6 +135,7 @@ impl Control {
             publishing: Arc::default(),
             event_sources: dependencies.event_sources,
             mappings: Mappings::new(store),
+            initializing: Initializing::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
@@ -146,7 +149,9 @@ impl Control {
             if head.claimed_concurrency() > 0 {
                 scopes.insert(head.id.scope.clone());
             }
-            if !head.provisioned.is_empty() {
+            let is_kept =
+                |version: &PublishedVersion| version.snapshot.is_some() && version.state == State::Active;
+            if !head.provisioned.is_empty() || head.versions.values().any(is_kept) {
                 provisioned.push(head.id.clone());
             }
             if state::is_unsettled(head) {
@@ -168,6 +173,7 @@ impl Control {
         }
         control.settle_capacity_providers().await?;
         control.take_up_mappings().await?;
+        control.tasks.spawn(snapshot::run(control.clone(), dependencies.invoked_inactive));
         control.tasks.spawn(runtime_version::run(control.clone()));
         control.tasks.spawn(garbage::run(control.clone()));
         Ok(control)

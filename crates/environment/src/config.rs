@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rushlight_model::arn::FunctionId;
-use rushlight_model::clock::Clock;
+use rushlight_model::clock::{Clock, Timestamp};
 use rushlight_model::function::FunctionConfiguration;
 use rushlight_model::log::LogSink;
 use rushlight_model::tenant::TenantId;
@@ -30,8 +30,8 @@ pub struct Config {
     pub layer_directories: Vec<PathBuf>,
     /// The runtime.
     pub runtime: Arc<Resolved>,
-    /// Temporary credentials of the function's role.
-    pub credentials: Option<Credentials>,
+    /// Makes temporary credentials of the function's role.
+    pub credentials: Arc<dyn IssueCredentials>,
     /// Variables set by the operator. Those of the function win over them, those that AWS reserves over both.
     pub additional_environment: Arc<BTreeMap<String, String>>,
     /// Why the environment is made.
@@ -40,6 +40,19 @@ pub struct Config {
     pub tenant_id: Option<TenantId>,
     /// Outbound network.
     pub egress: Egress,
+}
+
+/// Makes temporary credentials of one function's role.
+pub trait IssueCredentials: Send + Sync + std::fmt::Debug {
+    /// New ones; `None` if the role cannot be assumed.
+    fn issue(&self) -> Option<Credentials>;
+}
+
+/// Always the same, or none.
+impl IssueCredentials for Option<Credentials> {
+    fn issue(&self) -> Option<Credentials> {
+        self.clone()
+    }
 }
 
 /// Temporary credentials.
@@ -51,6 +64,8 @@ pub struct Credentials {
     pub secret_access_key: String,
     /// `AWS_SESSION_TOKEN`.
     pub session_token: String,
+    /// When they end.
+    pub expiration: Timestamp,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -69,6 +84,8 @@ pub enum Initialization {
     OnDemand,
     /// It is kept ready.
     ProvisionedConcurrency,
+    /// It is kept, initialised and frozen, for when one is needed.
+    SnapStart,
 }
 
 impl Initialization {
@@ -78,6 +95,7 @@ impl Initialization {
         match self {
             Self::OnDemand => "on-demand",
             Self::ProvisionedConcurrency => "provisioned-concurrency",
+            Self::SnapStart => "snap-start",
         }
     }
 }
@@ -129,6 +147,9 @@ pub trait ServeEndpoint: Send + Sync {
 pub trait Owner: Send + Sync {
     /// The environment can take an invocation now.
     fn idle(&self, environment: &Arc<Environment>);
+    /// The environment is initialised and frozen, or its initialisation has failed: see [`Initialization::SnapStart`]
+    /// and [`Environment::initialized`].
+    fn parked(&self, environment: &Arc<Environment>);
     /// An invocation was answered.
     fn answered(&self, failed: bool);
     /// The environment will never take an invocation again.

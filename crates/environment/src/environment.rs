@@ -37,10 +37,12 @@ use crate::config::{Config, Initialization, Owner, Services};
 use crate::event;
 use crate::extensions::host::Host;
 use crate::failure::{self, Failure};
-use crate::lifecycle::{Answer, Delivery, Effect, Effects, Input, Machine, NotAllowed, Reason, Status};
+use crate::lifecycle::{
+    Answer, Delivery, Effect, Effects, InitPhase, Input, Machine, NotAllowed, Reason, Status,
+};
 use crate::logs::{Logs, Pipes};
 use crate::report::Event;
-use crate::running::{Finished, NotAvailable, ResponseStream, Running, Wanted};
+use crate::running::{Finished, NotAvailable, NotRestored, ResponseStream, Running, Wanted};
 use crate::supervisor::Job;
 use crate::telemetry::course::Course;
 use crate::variables::Addresses;
@@ -75,6 +77,8 @@ pub(crate) struct State {
     pub(crate) served: Option<Served>,
     /// The runtime's open request for an event.
     waiter: Option<Arc<Waiter>>,
+    /// Who has asked for the restore.
+    restoring: Option<oneshot::Sender<Result<(), NotRestored>>>,
     /// The runtime's last failure.
     pub(crate) failure: Option<Failure>,
     /// What the supervisor has to do, in order.
@@ -128,8 +132,7 @@ impl Environment {
         logs: Arc<Logs>,
     ) -> Self {
         let timeout = Duration::from_secs(u64::from(config.configuration.timeout_seconds));
-        let provisioned = config.initialization == crate::Initialization::ProvisionedConcurrency;
-        let machine = Machine::new(services.clock.moment(), timeout, provisioned);
+        let machine = Machine::new(services.clock.moment(), timeout, config.initialization);
         Self {
             version: config.configuration.version.to_string(),
             config,
@@ -146,6 +149,7 @@ impl Environment {
                 host: Host::default(),
                 served: None,
                 waiter: None,
+                restoring: None,
                 failure: None,
                 jobs: VecDeque::from([Job::Spawn]),
                 watched_until: None,
@@ -182,6 +186,12 @@ impl Environment {
     #[must_use]
     pub fn runtime_api(&self) -> &str {
         &self.addresses.runtime_api
+    }
+
+    /// The type of the runtime's last failure, if it has failed by itself.
+    #[must_use]
+    pub fn failure_type(&self) -> Option<String> {
+        self.state.lock().failure.as_ref().map(|failure| failure.error_type.clone())
     }
 
     /// Whether an initialisation has succeeded.
@@ -237,6 +247,25 @@ impl Environment {
         Ok(Running { response: response_receiver, stream: stream_receiver, finished: finished_receiver })
     }
 
+    /// Restores an environment that was [parked](Owner::parked): then it takes its first invocation.
+    ///
+    /// # Errors
+    /// [`NotRestored`]; the environment then ends.
+    pub async fn restore(self: &Arc<Self>) -> Result<(), NotRestored> {
+        let restored = self.begin_restore().map_err(|_| NotRestored::Failed)?;
+        restored.await.unwrap_or(Err(NotRestored::Failed))
+    }
+
+    fn begin_restore(self: &Arc<Self>) -> Result<oneshot::Receiver<Result<(), NotRestored>>, NotAllowed> {
+        let (sender, restored) = oneshot::channel();
+        let mut state = self.state.lock();
+        let effects = self.step(&mut state, Input::Restore)?;
+        state.restoring = Some(sender);
+        drop(state);
+        self.carry_out(effects, None);
+        Ok(restored)
+    }
+
     /// Lets the environment be frozen until its next invocation. Does nothing unless it is idle.
     pub async fn freeze(self: &Arc<Self>) {
         if self.input(Input::Freeze).is_ok() {
@@ -273,11 +302,13 @@ impl Environment {
         Ok(())
     }
 
-    /// The runtime asks for an event, which will be written to `waiter`.
-    pub(crate) fn next(self: &Arc<Self>, waiter: &Arc<Waiter>) -> Result<(), NotAllowed> {
+    /// The runtime asks for an event (`input` is [`Input::Next`]), or to be told of the restore
+    /// ([`Input::RestoreNext`]), which will be written to `waiter`.
+    pub(crate) fn next(self: &Arc<Self>, input: Input, waiter: &Arc<Waiter>) -> Result<(), NotAllowed> {
         let mut state = self.state.lock();
         let initializing = state.machine.init_phase();
-        let effects = self.step(&mut state, Input::Next)?;
+        let restoring = input == Input::Next && state.machine.restores();
+        let effects = self.step(&mut state, input)?;
         state.host.extensions.open(false);
         let former = state.waiter.replace(waiter.clone());
         let cpu_lent = std::mem::take(&mut state.cpu_lent);
@@ -290,6 +321,10 @@ impl Environment {
         }
         if let Some(phase) = initializing {
             self.tell_init_runtime_done(phase, Status::Success);
+        }
+        if restoring {
+            self.logs
+                .telemetry_only(&Event::RestoreRuntimeDone { status: Status::Success, error_type: None });
         }
         self.carry_out(effects, None);
         Ok(())
@@ -428,15 +463,32 @@ impl Environment {
                         self.logs.telemetry().close();
                     }
                 }
+                Effect::LogRestoreStart => {
+                    self.logs.platform(&Event::RestoreStart(&self.init_start(InitPhase::Init)));
+                }
+                Effect::Resume => self.resume(),
+                Effect::LogRestoreReport { duration, status } => self.log_restore_report(duration, status),
+                Effect::TellRestored(status) => {
+                    if let Some(restoring) = self.state.lock().restoring.take() {
+                        // Nobody may wait for it any more.
+                        let _ = restoring.send(match status {
+                            Status::Success => Ok(()),
+                            Status::Timeout => Err(NotRestored::TimedOut),
+                            Status::Error => Err(NotRestored::Failed),
+                        });
+                    }
+                }
                 Effect::LogStart => self.log_start(),
                 Effect::HandOver => self.hand_over(),
                 Effect::Deliver(delivery) => self.deliver(delivery, outcome.take()),
                 Effect::Finish(summary) => self.finish(summary),
                 Effect::TellIdle => self.tell_idle(true),
-                // One made on demand is given its first invocation by whoever made it, and by nobody before.
-                Effect::TellReady => {
-                    self.tell_idle(self.config.initialization == Initialization::ProvisionedConcurrency);
-                }
+                Effect::TellReady => match self.config.initialization {
+                    // It is given its first invocation by whoever made it, and by nobody before.
+                    Initialization::OnDemand => self.tell_idle(false),
+                    Initialization::ProvisionedConcurrency => self.tell_idle(true),
+                    Initialization::SnapStart => self.tell_parked(),
+                },
                 Effect::TellEnded => {
                     if let Some(owner) = self.owner.upgrade() {
                         owner.ended(self);
@@ -527,6 +579,33 @@ impl Environment {
             }
             // The caller may have gone; the invocation goes on.
             let _ = response.send(outcome);
+        }
+    }
+
+    /// Lets the runtime know that it was restored.
+    fn resume(&self) {
+        let waiter = self.state.lock().waiter.take();
+        if let Some(waiter) = waiter {
+            waiter.hand_over(event::RESTORED, Bytes::new());
+        }
+    }
+
+    fn log_restore_report(&self, duration: Duration, status: Status) {
+        let error_type = self.error_type(status);
+        let error_type = error_type.as_deref();
+        if status != Status::Success {
+            self.drain_pipes();
+            self.logs.telemetry_only(&Event::RestoreRuntimeDone { status, error_type });
+        }
+        self.logs.platform(&Event::RestoreReport { duration, status, error_type });
+    }
+
+    fn tell_parked(self: &Arc<Self>) {
+        match self.owner.upgrade() {
+            Some(owner) => owner.parked(self),
+            None => {
+                let _ = self.input(Input::Shutdown);
+            }
         }
     }
 

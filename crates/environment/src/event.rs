@@ -7,6 +7,10 @@ use rushlight_model::invocation::Invocation;
 use rushlight_model::tenant::TenantId;
 use uuid::Uuid;
 
+/// The answer to `GET /runtime/restore/next`.
+pub(crate) const RESTORED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n";
+
 /// Writes the head for `invocation` in an environment of this tenant, if of any, into `head`, replacing what it holds.
 pub(crate) fn write_head(
     head: &mut Vec<u8>,

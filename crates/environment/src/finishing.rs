@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rushlight_model::clock::{Moment, Timestamp};
-use rushlight_model::invocation::{Report, ReportStatus};
+use rushlight_model::invocation::{Report, ReportStatus, RestoreReport};
 use rushlight_model::request_id::RequestId;
 use rushlight_model::trace::{Segments, Trace};
 
@@ -130,14 +130,20 @@ impl Environment {
     fn report(&self, served: &Served, summary: Summary) -> Report {
         let memory_size_mb = self.config.configuration.memory_size_mb;
         let traced = served.segments.as_ref();
+        // What was before the invocation is billed with it.
+        let early = summary.init_duration.or(summary.restored.map(|restored| restored.billed));
         Report {
             request_id: served.request_id,
             tenant_id: self.config.tenant_id.clone(),
             duration: summary.duration,
-            billed_milliseconds: report::billed_milliseconds(summary.init_duration, summary.duration),
+            billed_milliseconds: report::billed_milliseconds(early, summary.duration),
             memory_size_mb,
             max_memory_used_mb: report::memory_mb(self.sandbox.peak_memory_bytes(), memory_size_mb),
             init_duration: summary.init_duration,
+            restored: summary.restored.map(|restored| RestoreReport {
+                duration: restored.duration,
+                billed_milliseconds: report::whole_milliseconds(restored.billed),
+            }),
             status: self.report_status(summary.status),
             traced: traced.map(|segments| (segments.root.clone(), segments.function.clone())),
         }

@@ -105,7 +105,7 @@ fn config() -> Config {
         code_directory: Some("/".into()),
         layer_directories: Vec::new(),
         runtime: Arc::new(Resolved::for_fuzzing()),
-        credentials: None,
+        credentials: Arc::new(None),
         additional_environment: Arc::default(),
         initialization: Initialization::OnDemand,
         tenant_id: None,
@@ -122,6 +122,7 @@ impl LogSink for Nothing {
 }
 
 impl Owner for Nothing {
+    fn parked(&self, _environment: &Arc<Environment>) {}
     fn answered(&self, _failed: bool) {}
     fn idle(&self, _: &Arc<Environment>) {}
     fn ended(&self, _: &Arc<Environment>) {}

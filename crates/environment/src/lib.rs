@@ -33,11 +33,13 @@ mod telemetry;
 mod variables;
 mod waiter;
 
-pub use config::{Config, Credentials, Forward, Initialization, Owner, ServeEndpoint, Services};
+pub use config::{
+    Config, Credentials, Forward, Initialization, IssueCredentials, Owner, ServeEndpoint, Services,
+};
 pub use environment::Environment;
 #[doc(hidden)]
 pub use fuzz::fuzz_runtime_api;
-pub use running::{Finished, NotAvailable, ResponseStream, Running, Wanted};
+pub use running::{Finished, NotAvailable, NotRestored, ResponseStream, Running, Wanted};
 pub use runtime::ContainerImage;
 pub use rushlight_sandbox::probe::emulator;
 pub use start::{RESERVED_PORTS, StartError, emulated};

@@ -30,6 +30,13 @@
 //!
 //!  shutdown, from anywhere: Ending ──destroyed──> (Finishing) ──> Ended
 //! ```
+//! Environments of functions with SnapStart stop between initialisation and the first event, until one is needed:
+//! ```text
+//!                restore/next                restore             next
+//!  Initializing ──────────────> Parked ──────────────> Restoring ────> Idle
+//!                               (frozen)                   │ exit, restore/error, limit
+//!                                                          └──> Ending
+//! ```
 //! Extensions, if there are any, have to be ready too before an initialisation or an invocation is over: until then the
 //! runtime that has asked for its next event waits for them.
 //!
@@ -46,13 +53,16 @@ use std::time::Duration;
 use rushlight_model::clock::Moment;
 use rushlight_model::request_id::RequestId;
 
-pub use self::effect::{Delivery, Effect, Effects, InitPhase, Reason, Status, Summary};
+pub use self::effect::{Delivery, Effect, Effects, InitPhase, Reason, Restored, Status, Summary};
 pub use self::input::{Answer, Input, NotAllowed};
+use crate::config::Initialization;
 
 /// The limit of an init phase on demand.
 pub const INIT_LIMIT: Duration = Duration::from_secs(10);
-/// The least limit of an init phase for provisioned concurrency.
-const PROVISIONED_INIT_LIMIT: Duration = Duration::from_secs(130);
+/// The least limit of an init phase ahead of any invocation.
+const EARLY_INIT_LIMIT: Duration = Duration::from_secs(130);
+/// The limit of a restore, with all that the runtime does after it.
+const RESTORE_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -64,6 +74,16 @@ enum Phase {
         pending: bool,
         /// The runtime's request for an event is open, and the extensions are not ready.
         waiting: bool,
+    },
+    /// Initialised and frozen.
+    Parked {
+        at: Stop,
+    },
+    /// It is needed. `resumed`: since when its processes run again.
+    Restoring {
+        since: Moment,
+        at: Stop,
+        resumed: Option<Moment>,
     },
     /// `waiting`: the runtime's request for an event is open.
     Idle {
@@ -94,6 +114,15 @@ enum Phase {
         ending: Option<Summary>,
     },
     Ended,
+}
+
+/// Where a runtime stands that was initialised ahead of any invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// It asked to be told of the restore.
+    Restore,
+    /// It knows nothing of snapshots, and asks for its first event.
+    Next,
 }
 
 /// How far an invocation has come.
@@ -130,23 +159,32 @@ enum Then {
 pub struct Machine {
     phase: Phase,
     timeout: Duration,
-    provisioned: bool,
+    initialization: Initialization,
     /// The invocation that the runtime may answer, or that waits for the runtime.
     current: Option<RequestId>,
     /// Time of a successful init phase until a report has named it.
     init_duration: Option<Duration>,
+    /// Time of a restore until a report has named it.
+    restored: Option<Restored>,
     initialized: bool,
     /// There has been an invocation.
     invoked: bool,
     /// Every extension waits for an event; so it is if there is none.
     extensions_ready: bool,
+    /// What the runtime waits for while extensions initialise is the restore.
+    stops_at_restore: bool,
 }
 
 impl Machine {
     /// A machine whose first effect, [`Effect::Spawn`], the caller carries out.
     #[must_use]
-    pub fn new(now: Moment, timeout: Duration, provisioned: bool) -> Self {
-        let limit = if provisioned { PROVISIONED_INIT_LIMIT.max(timeout) } else { INIT_LIMIT };
+    pub fn new(now: Moment, timeout: Duration, initialization: Initialization) -> Self {
+        let limit = match initialization {
+            Initialization::OnDemand => INIT_LIMIT,
+            Initialization::ProvisionedConcurrency | Initialization::SnapStart => {
+                EARLY_INIT_LIMIT.max(timeout)
+            }
+        };
         Self {
             phase: Phase::Initializing {
                 phase: InitPhase::Init,
@@ -156,12 +194,14 @@ impl Machine {
                 waiting: false,
             },
             timeout,
-            provisioned,
+            initialization,
             current: None,
             init_duration: None,
+            restored: None,
             initialized: false,
             invoked: false,
             extensions_ready: true,
+            stops_at_restore: false,
         }
     }
 
@@ -181,6 +221,7 @@ impl Machine {
     pub fn deadline(&self) -> Option<Moment> {
         match self.phase {
             Phase::Initializing { deadline, .. } | Phase::Invoking { deadline, .. } => Some(deadline),
+            Phase::Restoring { since, .. } => Some(since + RESTORE_LIMIT),
             _ => None,
         }
     }
@@ -192,6 +233,12 @@ impl Machine {
             Phase::Initializing { phase, .. } => Some(phase),
             _ => None,
         }
+    }
+
+    /// Whether a restore is under way.
+    #[must_use]
+    pub fn restores(&self) -> bool {
+        matches!(self.phase, Phase::Restoring { .. })
     }
 
     /// Whether an initialisation has ever succeeded.
@@ -226,6 +273,22 @@ impl Machine {
                 Phase::Initializing { .. } => self.failed(now),
                 _ => Err(self.refuse("InitError")),
             },
+            Input::RestoreNext => self.restore_next(now),
+            Input::RestoreErrorBegins | Input::RestoreError => match self.phase {
+                Phase::Restoring { resumed: Some(_), .. } if input == Input::RestoreError => {
+                    self.not_restored(now, Status::Error)
+                }
+                Phase::Restoring { resumed: Some(_), .. } => Ok(Effects::default()),
+                _ => Err(self.refuse("RestoreError")),
+            },
+            Input::Restore => match self.phase {
+                Phase::Parked { at } => {
+                    let phase = Phase::Restoring { since: now, at, resumed: None };
+                    self.enter(phase, [Effect::LogRestoreStart, Effect::Thaw])
+                }
+                Phase::Ending { .. } | Phase::Ended => Err(NotAllowed::Ended),
+                _ => Err(NotAllowed::Meaningless),
+            },
             Input::Failed => self.failed(now),
             Input::Tick => self.tick(now),
             Input::Killed => self.killed(now),
@@ -236,6 +299,11 @@ impl Machine {
             },
             Input::Thawed => match self.phase {
                 Phase::Thawing { waiting } => self.begin(now, waiting),
+                Phase::Restoring { since, at: Stop::Restore, .. } => {
+                    let phase = Phase::Restoring { since, at: Stop::Restore, resumed: Some(now) };
+                    self.enter(phase, [Effect::Resume])
+                }
+                Phase::Restoring { since, at: Stop::Next, .. } => self.restored(now, since, now),
                 _ => Err(NotAllowed::Meaningless),
             },
             Input::Shutdown => self.shutdown(now),
@@ -255,7 +323,10 @@ impl Machine {
     }
 
     fn invoke(&mut self, now: Moment, id: RequestId) -> Result<Effects, NotAllowed> {
+        let is_snapshot = self.is_snapshot();
         let effects = match &mut self.phase {
+            // It stops before its first event.
+            Phase::Initializing { phase: InitPhase::Init, .. } if is_snapshot => Err(NotAllowed::Busy),
             Phase::Initializing { pending, .. } | Phase::Resetting { ending: None, pending, .. }
                 if !*pending =>
             {
@@ -328,13 +399,17 @@ impl Machine {
             }
         }
         match self.phase {
+            Phase::Initializing { phase: InitPhase::Init, since, .. } if self.is_snapshot() => {
+                self.park(now, since, Stop::Next)
+            }
+            Phase::Restoring { since, resumed: Some(resumed), .. } => self.restored(now, since, resumed),
             Phase::Initializing { phase: InitPhase::Init, since, pending, .. } => {
                 let duration = now.since(since);
                 self.initialized = true;
                 let status = Status::Success;
                 let report =
                     Effects::of([Effect::LogInitReport { phase: InitPhase::Init, duration, status }]);
-                if !self.provisioned {
+                if self.initialization == Initialization::OnDemand {
                     self.init_duration = Some(duration);
                 }
                 if pending {
@@ -376,6 +451,60 @@ impl Machine {
         }
     }
 
+    fn is_snapshot(&self) -> bool {
+        self.initialization == Initialization::SnapStart
+    }
+
+    /// The runtime has done what comes before a snapshot.
+    fn restore_next(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
+        if !self.is_snapshot() {
+            return Err(self.refuse("RestoreReady"));
+        }
+        match &mut self.phase {
+            Phase::Initializing { phase: InitPhase::Init, since, waiting, .. } => {
+                if self.extensions_ready {
+                    let since = *since;
+                    return self.park(now, since, Stop::Restore);
+                }
+                *waiting = true;
+                self.stops_at_restore = true;
+                Ok(Effects::default())
+            }
+            // It was started anew after a failure, or asks again: there is nothing to wait for.
+            Phase::Initializing { .. } | Phase::Restoring { resumed: Some(_), .. } => {
+                Ok(Effects::of([Effect::Resume]))
+            }
+            Phase::Parked { at: Stop::Restore } | Phase::Restoring { at: Stop::Restore, .. } => {
+                Ok(Effects::default())
+            }
+            _ => Err(self.refuse("RestoreReady")),
+        }
+    }
+
+    /// Initialised ahead of any invocation: frozen until one needs it.
+    fn park(&mut self, now: Moment, since: Moment, at: Stop) -> Result<Effects, NotAllowed> {
+        self.initialized = true;
+        let (phase, duration, status) = (InitPhase::Init, now.since(since), Status::Success);
+        let report = Effect::LogInitReport { phase, duration, status };
+        self.enter(Phase::Parked { at }, [report, Effect::Freeze, Effect::TellReady])
+    }
+
+    fn restored(&mut self, now: Moment, since: Moment, resumed: Moment) -> Result<Effects, NotAllowed> {
+        let restored = Restored { duration: now.since(since), billed: now.since(resumed) };
+        self.restored = Some(restored);
+        let (duration, status) = (restored.duration, Status::Success);
+        let report = Effect::LogRestoreReport { duration, status };
+        self.enter(Phase::Idle { waiting: true }, [report, Effect::TellRestored(status)])
+    }
+
+    /// What cannot be restored is of no use.
+    fn not_restored(&mut self, now: Moment, status: Status) -> Result<Effects, NotAllowed> {
+        let Phase::Restoring { since, .. } = self.phase else { return Err(NotAllowed::Meaningless) };
+        let report = Effect::LogRestoreReport { duration: now.since(since), status };
+        let phase = Phase::Ending { ending: None };
+        self.enter(phase, [report, Effect::TellRestored(status), Effect::Destroy])
+    }
+
     /// The invocation is over: everyone is done.
     fn finish_invocation(
         &mut self,
@@ -394,6 +523,7 @@ impl Machine {
     fn extensions_ready(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
         self.extensions_ready = true;
         match self.phase {
+            Phase::Initializing { waiting: true, .. } if self.stops_at_restore => self.restore_next(now),
             Phase::Initializing { waiting: true, .. } => self.next(now),
             Phase::Invoking { since, progress: Progress::Extensions { failed, waiting }, .. } => {
                 self.finish_invocation(now, since, failed, waiting)
@@ -444,6 +574,8 @@ impl Machine {
                 let phase = Phase::Resetting { ending: None, pending: false, tell_owner: false };
                 self.enter(phase, [Effect::Kill(Reason::Failure)])
             }
+            Phase::Parked { .. } => self.enter(Phase::Ending { ending: None }, [Effect::Destroy]),
+            Phase::Restoring { .. } => self.not_restored(now, Status::Error),
             Phase::Thawing { .. } => {
                 let phase = Phase::Resetting { ending: None, pending: true, tell_owner: false };
                 self.enter(phase, [Effect::Kill(Reason::Failure)])
@@ -457,6 +589,9 @@ impl Machine {
 
     fn tick(&mut self, now: Moment) -> Result<Effects, NotAllowed> {
         match self.deadline() {
+            Some(deadline) if now >= deadline && matches!(self.phase, Phase::Restoring { .. }) => {
+                self.not_restored(now, Status::Timeout)
+            }
             Some(deadline) if now >= deadline => self.reset(now, Status::Timeout),
             _ => Err(NotAllowed::Meaningless),
         }
@@ -561,14 +696,22 @@ impl Machine {
                 self.current = None;
                 self.enter(Phase::Ending { ending }, [Effect::LogStart, cut, Effect::Destroy])
             }
-            Phase::Initializing { .. } | Phase::Idle { .. } | Phase::Frozen { .. } | Phase::Stopped => {
-                self.enter(Phase::Ending { ending: None }, [Effect::Destroy])
-            }
+            Phase::Restoring { .. } => self.not_restored(now, Status::Error),
+            Phase::Initializing { .. }
+            | Phase::Parked { .. }
+            | Phase::Idle { .. }
+            | Phase::Frozen { .. }
+            | Phase::Stopped => self.enter(Phase::Ending { ending: None }, [Effect::Destroy]),
         }
     }
 
     fn summary(&mut self, now: Moment, since: Moment, status: Status) -> Summary {
-        Summary { status, duration: now.since(since), init_duration: self.init_duration.take() }
+        Summary {
+            status,
+            duration: now.since(since),
+            init_duration: self.init_duration.take(),
+            restored: self.restored.take(),
+        }
     }
 
     fn refuse(&self, to: &'static str) -> NotAllowed {
@@ -579,6 +722,7 @@ impl Machine {
     fn runtime_state(&self) -> &'static str {
         match self.phase {
             Phase::Initializing { .. } => "Started",
+            Phase::Parked { .. } | Phase::Restoring { .. } => "RestoreReady",
             Phase::Resetting { ending: None, .. } => "InitError",
             Phase::Invoking { progress: Progress::Running, .. } => "Running",
             Phase::Invoking { progress: Progress::Answered { .. }, .. } => "RuntimeResponseSentState",

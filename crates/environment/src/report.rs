@@ -32,6 +32,24 @@ pub enum Event<'a> {
         /// The error type, with [`Status::Error`].
         error_type: Option<&'a str>,
     },
+    /// A snapshot is about to be restored.
+    RestoreStart(&'a InitStart<'a>),
+    /// The runtime has asked for its first event after a restore, or has failed before.
+    RestoreRuntimeDone {
+        /// How it ended.
+        status: Status,
+        /// The error type, with [`Status::Error`].
+        error_type: Option<&'a str>,
+    },
+    /// A restore is over.
+    RestoreReport {
+        /// How long it took.
+        duration: Duration,
+        /// How it ended.
+        status: Status,
+        /// The error type, with [`Status::Error`].
+        error_type: Option<&'a str>,
+    },
     /// The event is about to be handed over.
     Start {
         /// The invocation.
@@ -121,11 +139,22 @@ impl Event<'_> {
         Some(match self {
             // An image has a runtime of its own, of which nothing is known.
             Event::InitStart(init) if init.runtime_version.is_empty() => return None,
-            Event::InitStart(init) => format!(
-                "INIT_START Runtime Version: {}\tRuntime Version ARN: {}",
-                init.runtime_version, init.runtime_version_arn
-            ),
-            Event::InitRuntimeDone { .. } | Event::RuntimeDone { .. } | Event::Fault(_) => return None,
+            Event::InitStart(init) => start_text("INIT_START", init),
+            Event::RestoreStart(init) => start_text("RESTORE_START", init),
+            Event::InitRuntimeDone { .. }
+            | Event::RestoreRuntimeDone { .. }
+            | Event::RuntimeDone { .. }
+            | Event::Fault(_) => return None,
+            Event::RestoreReport { duration, status, error_type } => {
+                let mut line = format!("RESTORE_REPORT Restore Duration: {} ms", Milliseconds(*duration));
+                if *status != Status::Success {
+                    let _ = write!(line, "\tStatus: {}", status_name(*status));
+                }
+                if let Some(error_type) = error_type {
+                    let _ = write!(line, "\tError Type: {error_type}");
+                }
+                line
+            }
             Event::InitReport {
                 initialization: Initialization::OnDemand, status: Status::Success, ..
             } => {
@@ -203,6 +232,21 @@ impl Event<'_> {
                 });
                 (level, "initReport", without_nulls(record))
             }
+            Event::RestoreStart(init) => (Level::Info, "restoreStart", start_record(init)),
+            Event::RestoreRuntimeDone { status, error_type } => {
+                let level = if *status == Status::Success { Level::Debug } else { Level::Warn };
+                let record = serde_json::json!({ "status": status_name(*status), "errorType": error_type });
+                (level, "restoreRuntimeDone", without_nulls(record))
+            }
+            Event::RestoreReport { duration, status, error_type } => {
+                let level = if *status == Status::Success { Level::Info } else { Level::Warn };
+                let record = serde_json::json!({
+                    "status": status_name(*status),
+                    "errorType": error_type,
+                    "metrics": { "durationMs": Milliseconds(*duration).rounded() },
+                });
+                (level, "restoreReport", without_nulls(record))
+            }
             Event::Start { request_id, version, tenant_id } => {
                 let record = serde_json::json!({
                     "requestId": request_id.to_string(),
@@ -233,22 +277,8 @@ impl Event<'_> {
                 (Level::Info, "end", serde_json::json!({ "requestId": report.request_id.to_string() }))
             }
             Event::Report(report) => {
-                let record = finished_record(
-                    (report.request_id, report.tenant_id.as_ref()),
-                    &report.status,
-                    without_nulls(serde_json::json!({
-                        "durationMs": Milliseconds(report.duration).rounded(),
-                        "billedDurationMs": report.billed_milliseconds,
-                        "memorySizeMB": report.memory_size_mb,
-                        "maxMemoryUsedMB": report.max_memory_used_mb,
-                        "initDurationMs": report.init_duration.map(|init| Milliseconds(init).rounded()),
-                    })),
-                );
-                (
-                    if report.status == ReportStatus::Done { Level::Info } else { Level::Warn },
-                    "report",
-                    record,
-                )
+                let level = if report.status == ReportStatus::Done { Level::Info } else { Level::Warn };
+                (level, "report", report_record(report))
             }
             Event::Extension { name, state, events, error_type } => {
                 let record = serde_json::json!({
@@ -273,8 +303,13 @@ impl Event<'_> {
 /// What is billed: the init phase, if it is reported, and the invoke phase, rounded up to whole milliseconds.
 #[must_use]
 pub fn billed_milliseconds(init: Option<Duration>, duration: Duration) -> u64 {
-    let nanoseconds = (init.unwrap_or_default() + duration).as_nanos();
-    u64::try_from(nanoseconds.div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
+    whole_milliseconds(init.unwrap_or_default() + duration).max(1)
+}
+
+/// Rounded up.
+#[must_use]
+pub fn whole_milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// Bytes of memory in MB, rounded up and never above what is configured.
@@ -297,6 +332,10 @@ fn report_text(report: &Report) -> String {
     if let Some(init) = report.init_duration {
         let _ = write!(line, "Init Duration: {} ms\t", Milliseconds(init));
     }
+    if let Some(restored) = &report.restored {
+        let (duration, billed) = (Milliseconds(restored.duration), restored.billed_milliseconds);
+        let _ = write!(line, "Restore Duration: {duration} ms\tBilled Restore Duration: {billed} ms\t");
+    }
     match &report.status {
         ReportStatus::Done => {}
         ReportStatus::Timeout => line.push_str("Status: timeout"),
@@ -310,10 +349,39 @@ fn report_text(report: &Report) -> String {
     line
 }
 
+fn report_record(report: &Report) -> serde_json::Value {
+    let milliseconds = |duration: Duration| Milliseconds(duration).rounded();
+    let metrics = serde_json::json!({
+        "durationMs": milliseconds(report.duration),
+        "billedDurationMs": report.billed_milliseconds,
+        "memorySizeMB": report.memory_size_mb,
+        "maxMemoryUsedMB": report.max_memory_used_mb,
+        "initDurationMs": report.init_duration.map(milliseconds),
+        "restoreDurationMs": report.restored.map(|restored| milliseconds(restored.duration)),
+        "billedRestoreDurationMs": report.restored.map(|restored| restored.billed_milliseconds),
+    });
+    let of = (report.request_id, report.tenant_id.as_ref());
+    finished_record(of, &report.status, without_nulls(metrics))
+}
+
+fn start_text(name: &str, init: &InitStart<'_>) -> String {
+    let (version, arn) = (init.runtime_version, &init.runtime_version_arn);
+    if version.is_empty() {
+        return name.to_owned();
+    }
+    format!("{name} Runtime Version: {version}\tRuntime Version ARN: {arn}")
+}
+
 fn init_start_record(init: &InitStart<'_>) -> serde_json::Value {
+    let mut record = start_record(init);
+    record["initializationType"] = init.initialization.as_str().into();
+    record["phase"] = phase_name(init.phase).into();
+    record
+}
+
+/// What the beginning of an initialisation and that of a restore have in common.
+fn start_record(init: &InitStart<'_>) -> serde_json::Value {
     let mut record = serde_json::json!({
-        "initializationType": init.initialization.as_str(),
-        "phase": phase_name(init.phase),
         "functionName": init.function_name,
         "functionVersion": init.function_version,
         "runtimeVersion": init.runtime_version,
@@ -411,6 +479,7 @@ mod tests {
             memory_size_mb: 128,
             max_memory_used_mb: 36,
             init_duration: Some(Duration::from_micros(110_100)),
+            restored: None,
             status,
             traced: None,
         }

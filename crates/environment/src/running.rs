@@ -46,6 +46,17 @@ pub struct Finished {
     pub log_tail: Option<Bytes>,
 }
 
+/// The environment could not be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotRestored {
+    /// Not within its limit.
+    #[error("the execution environment was not restored within the limit")]
+    TimedOut,
+    /// Its runtime has failed, or it has ended.
+    #[error("the execution environment could not be restored")]
+    Failed,
+}
+
 /// The environment does not take the invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAvailable {

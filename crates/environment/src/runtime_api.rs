@@ -4,6 +4,7 @@
 //! Documentation followed: "Using the Lambda runtime API for custom runtimes" in the AWS Lambda developer guide.
 
 mod answer;
+mod credentials;
 mod extension;
 mod metadata;
 mod reply;
@@ -15,9 +16,13 @@ use tokio::net::TcpStream;
 
 use self::reply::Reply;
 use crate::Environment;
+use crate::config::Initialization;
 use crate::http1::head::{Endpoint, Head};
 use crate::http1::{Body, ReadError, Reader};
+use crate::lifecycle::Input;
 use crate::waiter::{Event, Waiter};
+
+pub(crate) use self::credentials::PATH as CREDENTIALS_PATH;
 
 /// Bytes that may arrive while an event is awaited (a client that pipelines); a client that sends more is cut off.
 const MOST_PIPELINED: usize = 64 * 1024;
@@ -75,10 +80,26 @@ impl Connection {
             Err(error) => return self.refuse(error).await,
         };
         let mut body = Body::of(&head);
+        let is_snapshot = environment.config.initialization == Initialization::SnapStart;
         match head.endpoint {
             Endpoint::Next => {
                 self.discard(&mut body).await?;
-                self.next(head.closes).await?;
+                self.next(Input::Next, head.closes).await?;
+            }
+            Endpoint::RestoreNext | Endpoint::RestoreError | Endpoint::Credentials if !is_snapshot => {
+                self.finish(&head, &mut body, Ok(Reply::not_found())).await?;
+            }
+            Endpoint::RestoreNext => {
+                self.discard(&mut body).await?;
+                self.next(Input::RestoreNext, head.closes).await?;
+            }
+            Endpoint::RestoreError => {
+                let reply = self.restore_error(&head, &mut body).await;
+                self.finish(&head, &mut body, reply).await?;
+            }
+            Endpoint::Credentials => {
+                let reply = credentials::credentials(&environment, &head);
+                self.finish(&head, &mut body, Ok(reply)).await?;
             }
             Endpoint::Response(id) => {
                 let reply = self.response(&head, &mut body, id).await;
@@ -120,10 +141,11 @@ impl Connection {
         if head.closes { Err(Close) } else { Ok(()) }
     }
 
-    /// Waits until the event is written. A client that wants the connection closed then may well read until it is.
-    async fn next(&mut self, closes: bool) -> Result<(), Close> {
+    /// Waits until the event, or the word of the restore, is written. A client that wants the connection closed then may
+    /// well read until it is.
+    async fn next(&mut self, input: Input, closes: bool) -> Result<(), Close> {
         self.writer.arm(std::mem::take(&mut self.held));
-        if let Err(refused) = self.environment.next(&self.writer) {
+        if let Err(refused) = self.environment.next(input, &self.writer) {
             self.writer.write_all(self.writer.take_first()).await?;
             return Ok(self.writer.write_all(Reply::refused(refused).bytes()).await?);
         }

@@ -78,6 +78,7 @@ impl Environment {
             runtime_api,
             endpoint: endpoint.as_ref().map(|((_, address), _)| address.clone()),
             metadata_token: Uuid::new_v4().simple().to_string(),
+            credentials_token: Uuid::new_v4().simple().to_string(),
             taken,
         };
         let logging = &config.configuration.logging;

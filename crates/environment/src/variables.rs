@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use rushlight_model::function::{Code, LogFormat};
 
-use crate::config::Config;
+use crate::config::{Config, Initialization};
+use crate::runtime_api::CREDENTIALS_PATH;
 
 /// Where the environment's listeners are, as its processes see them.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub(crate) struct Addresses {
     pub(crate) endpoint: Option<String>,
     /// What the metadata endpoint, at the same address as the Runtime API, asks for.
     pub(crate) metadata_token: String,
+    /// What the endpoint of the credentials, at the same address, asks for.
+    pub(crate) credentials_token: String,
     /// Ports at which the platform listens, where nobody else may be asked to.
     pub(crate) taken: Vec<u16>,
 }
@@ -44,8 +47,21 @@ pub(crate) fn variables(
     reserve("AWS_LAMBDA_FUNCTION_VERSION", &configuration.version.to_string());
     reserve("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &configuration.memory_size_mb.to_string());
     reserve("AWS_LAMBDA_INITIALIZATION_TYPE", config.initialization.as_str());
-    reserve("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.logging.group);
-    reserve("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
+    if config.initialization == Initialization::SnapStart {
+        let runtime_api = &addresses.runtime_api;
+        let credentials = format!("http://{runtime_api}{CREDENTIALS_PATH}");
+        reserve("AWS_CONTAINER_CREDENTIALS_FULL_URI", &credentials);
+        reserve("AWS_CONTAINER_AUTHORIZATION_TOKEN", &addresses.credentials_token);
+    } else {
+        // Of a snapshot it is not known yet who will write where.
+        reserve("AWS_LAMBDA_LOG_GROUP_NAME", &configuration.logging.group);
+        reserve("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
+        if let Some(credentials) = config.credentials.issue() {
+            reserve("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
+            reserve("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key);
+            reserve("AWS_SESSION_TOKEN", &credentials.session_token);
+        }
+    }
     reserve("AWS_LAMBDA_RUNTIME_API", &addresses.runtime_api);
     reserve("AWS_LAMBDA_METADATA_API", &addresses.runtime_api);
     reserve("AWS_LAMBDA_METADATA_TOKEN", &addresses.metadata_token);
@@ -57,11 +73,6 @@ pub(crate) fn variables(
     reserve("_AWS_XRAY_DAEMON_PORT", "2000");
     if let Some(name) = config.runtime.execution_environment() {
         reserve("AWS_EXECUTION_ENV", name);
-    }
-    if let Some(credentials) = &config.credentials {
-        reserve("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
-        reserve("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key);
-        reserve("AWS_SESSION_TOKEN", &credentials.session_token);
     }
     let logging = &configuration.logging;
     let json = logging.format == LogFormat::Json;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use rushlight_api::Error;
 use rushlight_api::lambda::types::{InvocationType, InvokeRequest, InvokeResponse, LogType};
 use rushlight_api::lambda::{encode, errors};
-use rushlight_invoke::{Address, Answer, Error as InvokeError};
+use rushlight_invoke::{Address, Answer, Error as InvokeError, NotRestored};
 use rushlight_model::arn::{FunctionReference, ReferenceError, Scope};
 use rushlight_model::invocation::{Invocation, Outcome};
 use rushlight_model::request_id::RequestId;
@@ -170,6 +170,11 @@ pub(crate) fn invoke_error(error: InvokeError) -> Error {
             errors::invalid_parameter_value_exception(error.to_string())
         }
         InvokeError::Recursive => errors::recursive_invocation_exception(error.to_string()),
+        InvokeError::SnapStartNotReady => errors::snap_start_not_ready_exception(error.to_string()),
+        InvokeError::NotRestored(NotRestored::TimedOut) => {
+            errors::snap_start_timeout_exception(error.to_string())
+        }
+        InvokeError::NotRestored(NotRestored::Failed) => errors::snap_start_exception(error.to_string()),
         InvokeError::NotActive { .. } => errors::resource_conflict_exception(error.to_string()),
         InvokeError::Throttled(throttle) => {
             errors::too_many_requests_exception(error.to_string()).with_reason(throttle.as_str())

@@ -26,7 +26,7 @@ use crate::manifest::{Architecture, Config, Descriptor};
 use crate::package::Package;
 use crate::reference::Reference;
 use crate::registry::{Registries, Session};
-use crate::source::Source;
+use crate::source::{Named, Source};
 use crate::{layout, root};
 
 /// An image that is here.
@@ -94,9 +94,9 @@ impl Images {
     ) -> Result<Digest> {
         match source {
             Source::Registry(reference) => Ok(registries.open(reference, architecture).await?.1.digest),
-            Source::Layout { directory, tag } => {
-                let (directory, tag) = (directory.clone(), tag.clone());
-                let open = move |_: &Unpacking| layout::open(&directory, tag.as_deref(), architecture);
+            Source::Layout { directory, image } => {
+                let (directory, image) = (directory.clone(), image.clone());
+                let open = move |_: &Unpacking| layout::open(&directory, image.as_ref(), architecture);
                 Ok(self.blocking(open).await?.digest)
             }
             Source::Archive(_) => Ok(self.fetch(source, architecture, registries).await?.digest),
@@ -116,9 +116,9 @@ impl Images {
         let _kept = self.kept.read().await;
         match source {
             Source::Registry(reference) => self.of_registry(reference, architecture, registries).await,
-            Source::Layout { directory, tag } => {
-                let (directory, tag) = (directory.clone(), tag.clone());
-                self.blocking(move |images| images.of_directory(&directory, tag.as_deref(), architecture))
+            Source::Layout { directory, image } => {
+                let (directory, image) = (directory.clone(), image.clone());
+                self.blocking(move |images| images.of_directory(&directory, image.as_ref(), architecture))
                     .await
             }
             Source::Archive(path) => {
@@ -244,8 +244,13 @@ impl Unpacking {
         self.of_directory(&work.0, None, architecture)
     }
 
-    fn of_directory(&self, directory: &Path, tag: Option<&str>, architecture: Architecture) -> Result<Image> {
-        let package = layout::open(directory, tag, architecture)?;
+    fn of_directory(
+        &self,
+        directory: &Path,
+        named: Option<&Named>,
+        architecture: Architecture,
+    ) -> Result<Image> {
+        let package = layout::open(directory, named, architecture)?;
         let mut limits = self.limits;
         for (layer, diff_id) in of_config(&package)? {
             if !self.layer(&diff_id).is_dir() {

@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::manifest::{Architecture, Config, Descriptor, Document, of_architecture};
 use crate::package::{DOCUMENT_BYTES, Package};
+use crate::source::Named;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
@@ -24,11 +25,11 @@ struct Saved {
 /// Looks into a directory.
 pub(crate) fn open(
     directory: &Path,
-    tag: Option<&str>,
+    image: Option<&Named>,
     architecture: Architecture,
 ) -> Result<Package<PathBuf>> {
     if directory.join("index.json").is_file() {
-        return layout(directory, tag, architecture);
+        return layout(directory, image, architecture);
     }
     if directory.join("manifest.json").is_file() {
         return saved(directory, architecture);
@@ -36,10 +37,13 @@ pub(crate) fn open(
     Err(Error::NotFound(format!("in {}: it has neither index.json nor manifest.json", directory.display())))
 }
 
-fn layout(directory: &Path, tag: Option<&str>, architecture: Architecture) -> Result<Package<PathBuf>> {
-    let mut bytes = read(&directory.join("index.json"))?;
+fn layout(directory: &Path, image: Option<&Named>, architecture: Architecture) -> Result<Package<PathBuf>> {
+    let (mut bytes, mut tag) = match image {
+        Some(Named::Digest(digest)) => (read(&blob(directory, digest))?, None),
+        Some(Named::Tag(tag)) => (read(&directory.join("index.json"))?, Some(tag)),
+        None => (read(&directory.join("index.json"))?, None),
+    };
     let mut digest = Digest::of(&bytes);
-    let mut tag = tag;
     loop {
         match Document::parse(&bytes)? {
             Document::Manifest(manifest) => {

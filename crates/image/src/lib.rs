@@ -29,4 +29,4 @@ pub use self::layer::Limits;
 pub use self::manifest::{Architecture, Config, Execution};
 pub use self::reference::Reference;
 pub use self::registry::{Head, Http, Registries, Sink};
-pub use self::source::Source;
+pub use self::source::{Named, Source};

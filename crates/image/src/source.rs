@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::reference::Reference;
 
@@ -17,10 +18,28 @@ pub enum Source {
         /// The directory.
         directory: PathBuf,
         /// Which of its images; none for the only one.
-        tag: Option<String>,
+        image: Option<Named>,
     },
     /// `docker-archive:FILE`, as `docker save` writes it, or `oci-archive:FILE`, a layout as one file.
     Archive(PathBuf),
+}
+
+/// An image of a layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// By the tag that it has there.
+    Tag(String),
+    /// By what it is.
+    Digest(Digest),
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
 }
 
 impl FromStr for Source {
@@ -35,9 +54,9 @@ impl FromStr for Source {
             // A tag has no slash.
             return Ok(match layout.rsplit_once(':') {
                 Some((directory, tag)) if !tag.contains('/') => {
-                    Self::Layout { directory: directory.into(), tag: Some(tag.to_owned()) }
+                    Self::Layout { directory: directory.into(), image: Some(Named::Tag(tag.to_owned())) }
                 }
-                _ => Self::Layout { directory: layout.into(), tag: None },
+                _ => Self::Layout { directory: layout.into(), image: None },
             });
         }
         text.strip_prefix("docker://").unwrap_or(text).parse().map(Self::Registry)
@@ -48,8 +67,10 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Registry(reference) => reference.fmt(f),
-            Self::Layout { directory, tag: None } => write!(f, "oci:{}", directory.display()),
-            Self::Layout { directory, tag: Some(tag) } => write!(f, "oci:{}:{tag}", directory.display()),
+            Self::Layout { directory, image: None } => write!(f, "oci:{}", directory.display()),
+            Self::Layout { directory, image: Some(image) } => {
+                write!(f, "oci:{}:{image}", directory.display())
+            }
             Self::Archive(path) => write!(f, "oci-archive:{}", path.display()),
         }
     }
@@ -67,7 +88,8 @@ mod tests {
         for (text, directory, tag) in
             [("oci:/a/b", "/a/b", None), ("oci:/a/b:c", "/a/b", Some("c")), ("oci:/a:b/c", "/a:b/c", None)]
         {
-            let layout = Source::Layout { directory: directory.into(), tag: tag.map(str::to_owned) };
+            let layout =
+                Source::Layout { directory: directory.into(), image: tag.map(str::to_owned).map(Named::Tag) };
             assert_eq!(parse(text), layout);
             assert_eq!(layout.to_string(), text);
         }

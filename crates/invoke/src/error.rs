@@ -1,5 +1,6 @@
 //! Why an invocation could not be carried out. Failures of the function are not errors here: they are outcomes.
 
+use rushlight_environment::NotRestored;
 use rushlight_model::arn::ReferenceError;
 
 use crate::admission::Throttle;
@@ -24,6 +25,14 @@ pub enum Error {
         /// E.g. `Pending`.
         state: &'static str,
     },
+    /// The version is being initialised, or is about to be.
+    #[error(
+        "Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE."
+    )]
+    SnapStartNotReady,
+    /// The version was initialised, and cannot be restored.
+    #[error("{}", not_restored(*.0))]
+    NotRestored(NotRestored),
     /// The function keeps its tenants apart and the caller names none.
     #[error(
         "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again."
@@ -57,4 +66,14 @@ pub enum Error {
     /// The server is shutting down.
     #[error("the server is shutting down")]
     ShuttingDown,
+}
+
+/// In AWS' words.
+const fn not_restored(reason: NotRestored) -> &'static str {
+    match reason {
+        NotRestored::TimedOut => "Lambda couldn't restore the snapshot within the timeout limit.",
+        NotRestored::Failed => {
+            "The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."
+        }
+    }
 }

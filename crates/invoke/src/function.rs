@@ -6,6 +6,7 @@ use rushlight_model::arn::{FunctionId, FunctionReference, Qualifier};
 use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
 use rushlight_model::version::{PublishedConfiguration, Version};
 use rushlight_store::table::{Table, function, version};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::Error;
@@ -15,6 +16,8 @@ use crate::Error;
 pub(crate) struct Functions {
     pub(crate) heads: Table<FunctionHead>,
     pub(crate) versions: Table<PublishedConfiguration>,
+    /// Hears of versions with `SnapStart` that were invoked although they were given up.
+    pub(crate) invoked_inactive: mpsc::Sender<(FunctionId, u64)>,
 }
 
 /// A function's head together with the version that an invocation is for.
@@ -77,9 +80,28 @@ impl Functions {
         let version = route(&head, reference.qualifier.as_ref()).ok_or_else(|| not_found(reference))?;
         match state(&head, version).ok_or_else(|| not_found(reference))? {
             State::Active => {}
-            other => return Err(Error::NotActive { state: other.as_str() }),
+            other => return Err(self.not_active(&head, version, other)),
         }
         self.target(&head, version).await?.ok_or_else(|| not_found(reference))
+    }
+
+    /// What whoever invokes a version in this state is told. A version with `SnapStart` that was given up is made ready.
+    fn not_active(&self, head: &FunctionHead, version: Version, state: &State) -> Error {
+        let starts_from_snapshot =
+            |number: &u64| head.versions.get(number).is_some_and(|version| version.snapshot.is_some());
+        match (version, state) {
+            (Version::Published(number), State::Inactive(_)) if starts_from_snapshot(&number) => {
+                // If there is no room others wait to be made ready, and this one is asked for again.
+                let _ = self.invoked_inactive.try_send((head.id.clone(), number));
+                Error::SnapStartNotReady
+            }
+            (Version::Published(number), State::Pending(reason))
+                if starts_from_snapshot(&number) && reason.code == "Restoring" =>
+            {
+                Error::SnapStartNotReady
+            }
+            (_, state) => Error::NotActive { state: state.as_str() },
+        }
     }
 
     /// A version of a function, if the head names it.

@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rushlight_environment::{Environment, Initialization, NotAvailable, Owner};
 use rushlight_model::arn::FunctionId;
-use rushlight_model::clock::Clock;
+use rushlight_model::clock::{Clock, Timestamp};
 use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
 use rushlight_model::invocation::Outcomes;
 use rushlight_model::tenant::TenantId;
@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Error;
 use crate::function::{Identity, Target};
+use crate::parked::{InitFailure, Parked};
 use crate::pool::{Member, Pool, idle_since};
 use crate::provisioned::{Prepared, Provisioned};
 use crate::sampling::Sampler;
@@ -58,6 +59,13 @@ impl Prepared for PooledEnvironment {
     fn is_ended(&self) -> bool {
         self.environment.is_ended()
     }
+
+    fn init_failure(&self) -> InitFailure {
+        match self.environment.failure_type() {
+            Some(error_type) => InitFailure::Failed { error_type },
+            None => InitFailure::TimedOut,
+        }
+    }
 }
 
 /// See the [module](self).
@@ -71,6 +79,8 @@ pub(crate) struct Generation {
     environments: Environments,
     pub(crate) sampler: Sampler,
     outcomes: OutcomeCounts,
+    /// Microseconds since 1970; zero: never. Of versions with `SnapStart` only.
+    used_at: AtomicI64,
     clock: Clock,
     tracker: TaskTracker,
 }
@@ -98,7 +108,12 @@ impl OutcomeCounts {
 #[derive(Debug)]
 enum Environments {
     /// Everybody each of them.
-    Shared { on_demand: Arc<Pool<PooledEnvironment>>, provisioned: Provisioned<PooledEnvironment> },
+    Shared {
+        on_demand: Arc<Pool<PooledEnvironment>>,
+        provisioned: Provisioned<PooledEnvironment>,
+        /// Where new ones on demand come from, if not out of nothing.
+        parked: Option<Box<Parked<PooledEnvironment>>>,
+    },
     /// One tenant each, for life. None is kept ready: for whom would it be?
     PerTenant(Tenants<PooledEnvironment>),
 }
@@ -108,7 +123,13 @@ impl Environments {
         if configuration.tenant_isolation {
             return Self::PerTenant(Tenants::new(max_age));
         }
-        Self::Shared { on_demand: Arc::new(Pool::new(max_age)), provisioned: Provisioned::new(max_age) }
+        let is_published = matches!(configuration.version, Version::Published(_));
+        let starts_from_snapshot = configuration.snap_start_published_versions && is_published;
+        Self::Shared {
+            on_demand: Arc::new(Pool::new(max_age)),
+            provisioned: Provisioned::new(max_age),
+            parked: starts_from_snapshot.then(|| Box::new(Parked::new())),
+        }
     }
 }
 
@@ -143,11 +164,27 @@ impl Generation {
         }
     }
 
+    /// The environments that are parked, where there are such.
+    pub(crate) fn parked(&self) -> Option<&Parked<PooledEnvironment>> {
+        match &self.environments {
+            Environments::Shared { parked, .. } => parked.as_deref(),
+            Environments::PerTenant(_) => None,
+        }
+    }
+
+    /// When a version with `SnapStart` was invoked last.
+    pub(crate) fn last_used(&self) -> Option<Timestamp> {
+        let used_at = self.used_at.load(Ordering::Relaxed);
+        (used_at > 0).then(|| Timestamp::from_micros(used_at))
+    }
+
     /// The pool that an environment of this generation belongs to.
     pub(crate) fn pool_of(&self, environment: &PooledEnvironment) -> Option<Arc<Pool<PooledEnvironment>>> {
         let config = environment.environment.config();
         match config.initialization {
-            Initialization::OnDemand => self.on_demand(config.tenant_id.as_ref()).ok(),
+            Initialization::OnDemand | Initialization::SnapStart => {
+                self.on_demand(config.tenant_id.as_ref()).ok()
+            }
             Initialization::ProvisionedConcurrency => {
                 self.provisioned().map(|provisioned| Arc::clone(&provisioned.pool))
             }
@@ -164,9 +201,10 @@ impl Generation {
 
     fn close(&self) {
         match &self.environments {
-            Environments::Shared { on_demand, provisioned } => {
+            Environments::Shared { on_demand, provisioned, parked } => {
                 on_demand.close();
                 provisioned.close();
+                parked.iter().for_each(|parked| parked.close());
             }
             Environments::PerTenant(tenants) => tenants.close(),
         }
@@ -178,8 +216,17 @@ impl Generation {
 }
 
 impl Owner for Generation {
+    fn parked(&self, environment: &Arc<Environment>) {
+        if let Some(parked) = self.parked() {
+            parked.parked(&self.pooled(environment));
+        }
+    }
+
     fn answered(&self, failed: bool) {
         self.outcomes.count(failed);
+        if self.parked().is_some() {
+            self.used_at.store(self.clock.now().as_micros(), Ordering::Relaxed);
+        }
     }
 
     fn idle(&self, environment: &Arc<Environment>) {
@@ -196,6 +243,9 @@ impl Owner for Generation {
 
     fn ended(&self, environment: &Arc<Environment>) {
         let environment = self.pooled(environment);
+        if let Some(parked) = self.parked() {
+            parked.ended(&environment);
+        }
         match self.provisioned() {
             Some(provisioned) if environment.is_provisioned() => provisioned.ended(&environment),
             _ => {
@@ -243,8 +293,10 @@ impl OfFunction {
         let published = self.published.extract_if(|number, generation| {
             let version = of(generation).and_then(|head| head.versions.get(number));
             version.is_none_or(|version| {
-                matches!(version.state, State::Deactivating | State::Deactivated)
-                    || version.generation != generation.number
+                matches!(
+                    version.state,
+                    State::Deactivating | State::Deactivated | State::Inactive(_) | State::Failed(_)
+                ) || version.generation != generation.number
             })
         });
         latest.into_iter().chain(published.map(|(_, generation)| generation)).collect()
@@ -286,6 +338,7 @@ impl Generations {
             environments: Environments::new(&configuration, self.max_age),
             sampler: Sampler::new(configuration.tracing_mode),
             outcomes: OutcomeCounts::default(),
+            used_at: AtomicI64::new(0),
             configuration: Arc::new(configuration),
             incarnation: incarnation.to_owned(),
             number,
@@ -352,7 +405,8 @@ impl Generations {
         };
         for generation in generations {
             match &generation.environments {
-                Environments::Shared { on_demand, provisioned } => {
+                Environments::Shared { on_demand, provisioned, parked } => {
+                    parked.iter().for_each(|parked| parked.trim(now));
                     provisioned.trim(now);
                     freeze(&provisioned.pool);
                     retire(on_demand);

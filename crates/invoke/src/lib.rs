@@ -19,6 +19,7 @@ mod generation;
 #[cfg(test)]
 mod model;
 mod packages;
+mod parked;
 mod pool;
 mod provisioned;
 mod rates;
@@ -35,11 +36,12 @@ use std::time::Duration;
 use rushlight_environment::runtime::Catalogue;
 use rushlight_environment::{Egress, Services};
 use rushlight_model::arn::{FunctionId, Scope};
+use rushlight_model::clock::Timestamp;
 use rushlight_model::function::FunctionHead;
 use rushlight_model::invocation::Outcomes;
 use rushlight_model::version::{PublishedConfiguration, Version};
 use rushlight_store::table::{Table, function as keys};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 pub use crate::address::Address;
 use crate::admission::Admission;
@@ -48,9 +50,10 @@ use crate::function::Functions;
 pub use crate::function::{CodeSource, RoleCredentials};
 use crate::generation::Generations;
 use crate::packages::PackageUses;
+pub use crate::parked::InitFailure;
 use crate::rates::Rates;
 pub use crate::request_response::{Answer, StreamingAnswer};
-pub use rushlight_environment::{Finished, ResponseStream};
+pub use rushlight_environment::{Finished, NotRestored, ResponseStream};
 
 /// How often idle environments are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(50);
@@ -83,6 +86,8 @@ pub struct Dependencies {
     pub heads: Table<FunctionHead>,
     /// Configurations of published versions, with their cache.
     pub versions: Table<PublishedConfiguration>,
+    /// Hears of versions with `SnapStart` that were invoked although they were given up.
+    pub invoked_inactive: mpsc::Sender<(FunctionId, u64)>,
     /// Unpacked code.
     pub code: Arc<dyn CodeSource>,
     /// Credentials of execution roles.
@@ -123,14 +128,15 @@ impl Invoker {
     /// Makes the data plane and starts the task that looks after idle environments, on the tracker in `services`.
     #[must_use]
     pub fn new(dependencies: Dependencies, settings: Settings) -> Self {
-        let Dependencies { heads, versions, code, credentials, catalogue, services } = dependencies;
+        let Dependencies { heads, versions, invoked_inactive, code, credentials, catalogue, services } =
+            dependencies;
         let generations =
             Generations::new(services.clock.clone(), services.tracker.clone(), settings.max_age);
         let admission = Admission::new(settings.concurrent_executions);
         let rates = settings.aws_pace.then(|| Rates::new(settings.concurrent_executions));
         let turns = Arc::new(Semaphore::new(settings.concurrent_starts));
         let inner = Inner {
-            functions: Functions { heads, versions },
+            functions: Functions { heads, versions, invoked_inactive },
             code,
             credentials,
             catalogue,
@@ -166,6 +172,14 @@ impl Invoker {
         self.inner.generations.outcomes(function, version)
     }
 
+    /// When a published version with `SnapStart` was invoked last.
+    #[must_use]
+    pub fn last_used(&self, function: &FunctionId, version: u64) -> Option<Timestamp> {
+        let generations = self.inner.generations.published(function);
+        let generation = generations.iter().find(|(number, _)| *number == version);
+        generation.and_then(|(_, generation)| generation.last_used())
+    }
+
     /// Whether an environment has the package with this SHA-256 (lower-case hex) mounted, or is about to.
     #[must_use]
     pub fn uses_package(&self, sha256: &str) -> bool {
@@ -183,7 +197,10 @@ impl Invoker {
         while !turns.is_closed() {
             tokio::time::sleep(SWEEP_INTERVAL).await;
             let all = generations.all();
-            all.iter().for_each(|generation| self.inner.fill(generation));
+            for generation in &all {
+                self.inner.fill(generation);
+                self.inner.park(generation);
+            }
             for environment in generations.sweep(&all, settings.freeze_after, settings.idle_timeout) {
                 environment.freeze().await;
             }

@@ -10,6 +10,7 @@
 mod admission;
 mod assignment;
 mod fake;
+mod parked;
 mod pool;
 mod provisioned;
 mod tenants;

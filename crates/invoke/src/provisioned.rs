@@ -16,11 +16,13 @@ use rushlight_environment::Initialization;
 use rushlight_model::arn::FunctionId;
 use rushlight_model::clock::{Clock, Moment};
 use rushlight_model::concurrency::Provision;
+use rushlight_model::function::State as VersionState;
 use rushlight_model::version::Version;
 use rushlight_store::table::function::head_key;
 
 use crate::assignment::assign_ready;
 use crate::generation::Generation;
+use crate::parked::{InitFailure, Parked};
 use crate::pool::{Lease, Member, Pool};
 use crate::sync::Mutex;
 use crate::{Inner, Invoker};
@@ -31,6 +33,9 @@ pub(crate) trait Prepared: Member {
     fn is_initialized(&self) -> bool;
 
     fn is_ended(&self) -> bool;
+
+    /// Why its initialisation has failed, if it has.
+    fn init_failure(&self) -> InitFailure;
 }
 
 /// The environments of one version that are kept ready.
@@ -196,6 +201,15 @@ impl Invoker {
             }
         }
         let Some(head) = head else { return Ok(()) };
+        for (number, version) in &head.versions {
+            if version.snapshot.is_none() || version.state != VersionState::Active {
+                continue;
+            }
+            let target = functions.target(&head, Version::Published(*number)).await?;
+            if let Some(target) = target {
+                generations.of(&target).parked().into_iter().for_each(Parked::open);
+            }
+        }
         for (number, count) in wanted {
             let Some(target) = functions.target(&head, Version::Published(number)).await? else { continue };
             if let Some(provisioned) = generations.of(&target).provisioned() {

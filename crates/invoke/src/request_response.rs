@@ -10,9 +10,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rushlight_environment::runtime::Resolved;
 use rushlight_environment::{
-    Config, Environment, Finished, Initialization, ResponseStream, Running, StartError, Wanted, emulated,
-    emulator,
+    Config, Credentials, Environment, Finished, Initialization, IssueCredentials, ResponseStream, Running,
+    StartError, Wanted, emulated, emulator,
 };
+use rushlight_model::arn::FunctionId;
 use rushlight_model::function::{Code, FunctionConfiguration};
 use rushlight_model::invocation::{Invocation, Outcome};
 use rushlight_model::tenant::TenantId;
@@ -23,7 +24,7 @@ use tracing::Instrument;
 use crate::address::Address;
 use crate::admission::Permit;
 use crate::assignment::{Assignment, assign};
-use crate::function::Target;
+use crate::function::{RoleCredentials, Target};
 use crate::generation::{Generation, PooledEnvironment};
 use crate::pool::Use;
 use crate::tenants::Tenancy;
@@ -202,11 +203,19 @@ impl Inner {
         permit: Permit,
         turn: OwnedSemaphorePermit,
     ) -> Result<Begun, Error> {
+        let mut turn = Some(turn);
         let (sender, receiver) = oneshot::channel();
         let (inner, generation) = (Arc::clone(self), Arc::clone(generation));
         let (tenant_id, own) = tenancy.map(|Tenancy { tenant_id, permit }| (tenant_id, permit)).unzip();
         let start = async move {
-            let started = inner.start(&generation, Initialization::OnDemand, tenant_id).await;
+            let started = match generation.parked() {
+                None => inner.start(&generation, Initialization::OnDemand, tenant_id).await,
+                Some(parked) => {
+                    // Whatever takes its place needs the turn.
+                    drop(turn.take());
+                    inner.restore(&generation, parked).await
+                }
+            };
             let begun = started.and_then(|environment| {
                 // By what the environment itself says of its tenant, so that it gets into no other's pool.
                 let pool = generation.on_demand(environment.config().tenant_id.as_ref())?;
@@ -245,7 +254,11 @@ impl Inner {
             code_directory,
             layer_directories,
             runtime,
-            credentials: self.credentials.issue(&generation.function, &configuration.role),
+            credentials: Arc::new(Role {
+                credentials: Arc::clone(&self.credentials),
+                function: generation.function.clone(),
+                role: configuration.role.clone(),
+            }),
             additional_environment: Arc::clone(&self.settings.function_environment),
             initialization,
             tenant_id,
@@ -293,6 +306,25 @@ impl Inner {
             .map_err(|_| Error::ShuttingDown)?
             .map_err(|missing| Error::RuntimeMissing(missing.to_string()))?;
         Ok(Program { code_directory, layer_directories, runtime })
+    }
+}
+
+/// The execution role of a function.
+struct Role {
+    credentials: Arc<dyn RoleCredentials>,
+    function: FunctionId,
+    role: String,
+}
+
+impl std::fmt::Debug for Role {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Role").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl IssueCredentials for Role {
+    fn issue(&self) -> Option<Credentials> {
+        self.credentials.issue(&self.function, &self.role)
     }
 }
 

@@ -86,6 +86,15 @@ pub struct FunctionError {
     pub error_type: Option<String>,
 }
 
+/// The figures of a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestoreReport {
+    /// From when it was needed until the runtime was ready.
+    pub duration: Duration,
+    /// The part of it that is billed: in which the runtime ran.
+    pub billed_milliseconds: u64,
+}
+
 /// The figures of one finished invocation, as its REPORT line prints them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -103,6 +112,8 @@ pub struct Report {
     pub max_memory_used_mb: u32,
     /// Time of the init phase, on the first invocation of an environment.
     pub init_duration: Option<Duration>,
+    /// The restore, on the first invocation of an environment that was restored.
+    pub restored: Option<RestoreReport>,
     /// How it ended.
     pub status: ReportStatus,
     /// The trace and the function's segment of it, if it is sampled and the function takes part in tracing.

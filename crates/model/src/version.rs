@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Qualifier;
+use crate::clock::Timestamp;
 use crate::function::{FunctionConfiguration, LastUpdate, State};
 use crate::managed_instances::FunctionScaling;
 
@@ -56,12 +57,22 @@ pub struct PublishedVersion {
     /// How many execution environments it has there.
     #[serde(default)]
     pub scaling: FunctionScaling,
+    /// If it is initialised before it can be invoked (`SnapStart`).
+    #[serde(default)]
+    pub snapshot: Option<Snapshot>,
     /// ARN of the runtime version that it was given since it was published.
     #[serde(default)]
     pub runtime_version_arn: Option<String>,
     /// Counts how often that was: an execution environment serves only the generation that it was made for.
     #[serde(default)]
     pub generation: u64,
+}
+
+/// What is known of the snapshot of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When the version was invoked last, to the day, or else initialised.
+    pub used_at: Timestamp,
 }
 
 /// A zip archive as it was uploaded.

@@ -16,8 +16,8 @@ use rushlight_control::{ContainerImages, ImageError};
 use rushlight_environment::ContainerImage;
 use rushlight_environment::runtime::Catalogue;
 use rushlight_image::{
-    Architecture, Credentials, Digest, Error, Execution, Head, Http, Images, Limits, Reference, Registries,
-    Sink, Source,
+    Architecture, Credentials, Digest, Error, Execution, Head, Http, Images, Limits, Named, Reference,
+    Registries, Sink, Source,
 };
 use rushlight_model::function::{self, Code, FunctionConfiguration};
 use rushlight_store::BoxFuture;
@@ -125,8 +125,9 @@ impl FunctionImages {
         };
         let path = local.join(reference.repository());
         if path.is_dir() {
-            let tag = reference.tag().map(str::to_owned);
-            return Source::Layout { directory: path, tag };
+            let digest = reference.digest().cloned().map(Named::Digest);
+            let image = digest.or_else(|| reference.tag().map(str::to_owned).map(Named::Tag));
+            return Source::Layout { directory: path, image };
         }
         Source::Archive(local.join(format!("{}.tar", reference.repository())))
     }

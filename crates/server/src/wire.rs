@@ -10,14 +10,17 @@ use anyhow::Context;
 use rushlight_auth::sigv4::{Payload, Signer, Verifier};
 use rushlight_auth::{AccessKey, Authorizer, Identities, NoIdentities, RoleSession, SessionKey};
 use rushlight_control::{
-    AnySource, CodeUrl, CodeUrls, Control, DataPlane, Objects, OwnRuntimeVersion, Retirement, Runtimes, code,
+    AnySource, CodeUrl, CodeUrls, Control, DataPlane, Initialized, Objects, OwnRuntimeVersion, Retirement,
+    Runtimes, SnapshotFailure, code,
 };
 use rushlight_environment::runtime::{Catalogue, Settings as CatalogueSettings};
 use rushlight_environment::{ContainerImage, Credentials, Forward, ServeEndpoint, Services, emulated};
 use rushlight_gateway::{Authentication, CODE_SERVICE, Gateway, Limits, serve_connection};
-use rushlight_invoke::{CodeSource, Dependencies as InvokeDependencies, Invoker, RoleCredentials, Settings};
+use rushlight_invoke::{
+    CodeSource, Dependencies as InvokeDependencies, InitFailure, Invoker, RoleCredentials, Settings,
+};
 use rushlight_model::arn::{FunctionId, Scope};
-use rushlight_model::clock::Clock;
+use rushlight_model::clock::{Clock, Timestamp};
 use rushlight_model::concurrency::Provision;
 use rushlight_model::function::{Architecture, FunctionConfiguration};
 use rushlight_model::function_url::UrlPlace;
@@ -30,6 +33,7 @@ use rushlight_services::iam::{Directory, Iam, Sts};
 use rushlight_services::logs::{LogStore, LogStoreConfig, Logs};
 use rushlight_store::table::{Table, function, version};
 use rushlight_store::{BlobStore, BoxFuture, DataDirectory, Digest, PackageStore, Sqlite};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -124,15 +128,13 @@ impl Server {
         };
         let heads = Table::new(store.clone(), function::HEADS, CACHED_FUNCTIONS);
         let versions = Table::new(store.clone(), version::VERSIONS, CACHED_FUNCTIONS);
+        let (invoked_inactive, inactive) = mpsc::channel(64);
         let invoker = Invoker::new(
             InvokeDependencies {
                 heads: heads.clone(),
                 versions: versions.clone(),
-                code: Arc::new(UnpackedCode {
-                    blobs: blobs.clone(),
-                    packages: packages.clone(),
-                    images: images.clone(),
-                }),
+                invoked_inactive,
+                code: UnpackedCode::of(&blobs, &packages, &images),
                 credentials: Arc::new(ExecutionRoles {
                     sessions: Arc::clone(&sessions),
                     directory: Arc::clone(&directory),
@@ -159,6 +161,7 @@ impl Server {
             data_plane: Arc::new(Invocations(invoker.clone())),
             objects: objects(config)?,
             images: Some(images),
+            invoked_inactive: inactive,
             event_sources: Arc::new(AnySource),
         })
         .await?;
@@ -352,6 +355,12 @@ struct UnpackedCode {
     images: Arc<FunctionImages>,
 }
 
+impl UnpackedCode {
+    fn of(blobs: &BlobStore, packages: &PackageStore, images: &Arc<FunctionImages>) -> Arc<Self> {
+        Arc::new(Self { blobs: blobs.clone(), packages: packages.clone(), images: Arc::clone(images) })
+    }
+}
+
 impl CodeSource for UnpackedCode {
     fn directory<'a>(&'a self, sha256: &'a str) -> BoxFuture<'a, Result<PathBuf, String>> {
         Box::pin(async move {
@@ -383,6 +392,7 @@ struct ExecutionRoles {
 
 impl RoleCredentials for ExecutionRoles {
     fn issue(&self, function: &FunctionId, role: &str) -> Option<Credentials> {
+        let expiration = self.clock.now() + CREDENTIALS_LIFETIME;
         let session = RoleSession {
             // Where roles are only names, one of another account does not lead into that account.
             account: function.scope.account.clone(),
@@ -390,13 +400,14 @@ impl RoleCredentials for ExecutionRoles {
             role_id: self.directory.role_id(role),
             session: function.name.clone(),
             source_function_arn: Some(function.arn()),
-            expires_at: (self.clock.now() + CREDENTIALS_LIFETIME).as_seconds(),
+            expires_at: expiration.as_seconds(),
         };
         let key = self.sessions.issue(&session).ok()?;
         Some(Credentials {
             access_key_id: key.access_key_id,
             secret_access_key: key.secret_access_key.expose().to_owned(),
             session_token: key.session_token.unwrap_or_default(),
+            expiration,
         })
     }
 }
@@ -475,6 +486,20 @@ impl DataPlane for Invocations {
 
     fn outcomes(&self, function: &FunctionId, version: Version) -> Outcomes {
         self.0.outcomes(function, version)
+    }
+
+    fn snapshot<'a>(&'a self, function: &'a FunctionId, version: u64) -> Initialized<'a> {
+        Box::pin(async move {
+            self.0.snapshot(function, version).await.map_err(|failure| match failure {
+                InitFailure::TimedOut => SnapshotFailure::TimedOut,
+                InitFailure::Failed { error_type } => SnapshotFailure::Failed { error_type },
+                InitFailure::NotStarted => SnapshotFailure::Unavailable,
+            })
+        })
+    }
+
+    fn last_used(&self, function: &FunctionId, version: u64) -> Option<Timestamp> {
+        self.0.last_used(function, version)
     }
 
     fn provisioned(&self, function: &FunctionId, version: u64) -> Provision {

@@ -171,13 +171,9 @@ impl Settings {
         if !configuration.snap_start_published_versions {
             return Ok(());
         }
-        match &configuration.code {
-            Code::Zip { runtime, .. } => runtime::check_snap_start(runtime)?,
-            Code::Image { .. } => {
-                return Err(Error::invalid(
-                    "PackageType Image is not supported for SnapStart enabled functions.",
-                ));
-            }
+        // Images bring a runtime that asks for the restore, or is stopped when it first asks for an event.
+        if let Code::Zip { runtime, .. } = &configuration.code {
+            runtime::check_snap_start(runtime)?;
         }
         let obstacle = if configuration.ephemeral_storage_mb > SNAP_START_EPHEMERAL_STORAGE_MB {
             Some("EphemeralStorage larger than 512 MB")

@@ -43,7 +43,7 @@ pub(crate) fn pending() -> State {
 }
 
 /// The state that AWS shows in the answer to a dry run.
-pub(super) fn restoring() -> State {
+pub(crate) fn restoring() -> State {
     State::Pending(Reason { code: "Restoring".into(), text: "The function is being restored.".into() })
 }
 
@@ -108,7 +108,8 @@ fn end(head: &FunctionHead, seen: &FunctionHead, failure: Option<&Reason>) -> Op
     let published: Vec<u64> = seen
         .versions
         .iter()
-        .filter(|(_, version)| is_passing(&version.state))
+        // Those that are initialised first are seen to on their own.
+        .filter(|(_, version)| is_passing(&version.state) && version.snapshot.is_none())
         .filter(|(number, seen)| head.versions.get(number).is_some_and(|now| now.state == seen.state))
         .map(|(number, _)| *number)
         .collect();
@@ -161,6 +162,7 @@ impl Control {
                     tracing::warn!(function = %head.id.arn(), error = %chain(&error), "function.settling_failed");
                     control.clock.sleep(RETRY).await;
                 }
+                control.initialize_versions(&head);
             };
             // What is cut off here is taken up again when a server starts.
             tokio::select! {
@@ -311,6 +313,7 @@ mod tests {
             layers: Vec::new(),
             capacity_provider_arn: None,
             scaling: FunctionScaling::default(),
+            snapshot: None,
             runtime_version_arn: None,
             generation: 0,
         }

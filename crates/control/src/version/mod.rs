@@ -7,6 +7,7 @@
 
 pub(crate) mod list;
 pub(crate) mod publish;
+pub(crate) mod snapshot;
 
 use rushlight_model::arn::{FunctionId, Qualifier};
 use rushlight_model::function::{FunctionConfiguration, FunctionHead};

@@ -4,7 +4,7 @@ use rushlight_api::lambda::types::{PublishVersionRequest, PublishVersionResponse
 use rushlight_model::arn::{FunctionReference, Qualifier};
 use rushlight_model::function::{FunctionConfiguration, FunctionHead, State};
 use rushlight_model::managed_instances::FunctionScaling;
-use rushlight_model::version::{PublishedConfiguration, PublishedVersion, Version};
+use rushlight_model::version::{PublishedConfiguration, PublishedVersion, Snapshot, Version};
 use rushlight_store::Expect;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
@@ -49,6 +49,7 @@ impl Draft {
             layers: head.latest.layers.iter().map(|layer| layer.content.package()).collect(),
             capacity_provider_arn: provider.map(str::to_owned),
             scaling: FunctionScaling::default(),
+            snapshot: is_prepared_ahead(head).then(|| Snapshot { used_at: control.clock.now() }),
             runtime_version_arn: None,
             generation: 0,
         };
@@ -77,6 +78,11 @@ impl Draft {
     }
 }
 
+/// Whether versions of it are initialised before they can be invoked.
+fn is_prepared_ahead(head: &FunctionHead) -> bool {
+    head.latest.snap_start_published_versions && head.latest.managed_instances.is_none()
+}
+
 pub(crate) async fn publish(
     control: &Control,
     context: &RequestContext,
@@ -101,7 +107,7 @@ pub(crate) async fn publish(
             Some((digest, _)) => Some(control.ledger.hold(digest).await),
             None => None,
         };
-        let prepared = head.latest.snap_start_published_versions || head.latest.managed_instances.is_some();
+        let prepared = is_prepared_ahead(head) || head.latest.managed_instances.is_some();
         let begin = if prepared { state::pending() } else { State::Active };
         let draft = Draft::write(control, head, input.description.clone(), begin).await?;
         let (next, configuration) = draft.name_in(head.clone());

@@ -119,14 +119,6 @@ async fn what_images_do_not_have() {
         world.create(signed).await,
         "Code signing is not supported for functions created with container images.",
     );
-    let snapshots = CreateFunctionRequest {
-        snap_start: Some(SnapStart { apply_on: Some(SnapStartApplyOn::PublishedVersions) }),
-        ..new_image("g", URI)
-    };
-    invalid(
-        world.create(snapshots).await,
-        "PackageType Image is not supported for SnapStart enabled functions.",
-    );
 }
 
 #[tokio::test]

@@ -12,11 +12,13 @@ use rushlight_api::lambda::service::LambdaService;
 use rushlight_api::lambda::types::*;
 use rushlight_auth::{Authorizer, Caller, NoIdentities, Principal};
 use rushlight_control::{
-    CodeUrl, CodeUrls, Control, DataPlane, Dependencies, EventSources, Object, ObjectError, ObjectRequest,
-    Objects, OwnRuntimeVersion, RequestContext, Retirement, Runtimes, SourceCheck, SourceRefusal,
+    CodeUrl, CodeUrls, Control, DataPlane, Dependencies, EventSources, Initialized, Object, ObjectError,
+    ObjectRequest, Objects, OwnRuntimeVersion, RequestContext, Retirement, Runtimes, SourceCheck,
+    SourceRefusal,
 };
 use rushlight_model::arn::{FunctionId, Scope};
 use rushlight_model::clock::Clock;
+use rushlight_model::clock::Timestamp;
 use rushlight_model::concurrency::Provision;
 use rushlight_model::function::{Architecture as MachineArchitecture, FunctionHead};
 use rushlight_model::function_url::UrlPlace;
@@ -108,6 +110,7 @@ impl World {
             data_plane: data_plane.clone(),
             objects: Some(Arc::new(Buckets)),
             images: None,
+            invoked_inactive: tokio::sync::mpsc::channel(1).1,
             event_sources: sources.clone(),
         })
         .await
@@ -391,6 +394,14 @@ impl DataPlane for FakeDataPlane {
 
     fn outcomes(&self, _function: &FunctionId, _version: Version) -> Outcomes {
         Outcomes::default()
+    }
+
+    fn snapshot<'a>(&'a self, _function: &'a FunctionId, _version: u64) -> Initialized<'a> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn last_used(&self, _function: &FunctionId, _version: u64) -> Option<Timestamp> {
+        None
     }
 
     fn provisioned(&self, _function: &FunctionId, version: u64) -> Provision {

@@ -34,6 +34,12 @@ pub(crate) enum Endpoint {
     Error(Option<RequestId>),
     /// `POST /2018-06-01/runtime/init/error`.
     InitError,
+    /// `GET /2018-06-01/runtime/restore/next`.
+    RestoreNext,
+    /// `POST /2018-06-01/runtime/restore/error`.
+    RestoreError,
+    /// `GET /2021-04-23/credentials`.
+    Credentials,
     /// `GET /2018-06-01/ping`.
     Ping,
     /// `POST /2020-01-01/extension/register`.
@@ -63,7 +69,7 @@ pub(crate) struct Head {
     pub(crate) expects_continue: bool,
     /// The connection ends with the answer.
     pub(crate) closes: bool,
-    /// `Authorization`, of a request for metadata.
+    /// `Authorization`, of a request for metadata or credentials.
     pub(crate) authorization: Option<String>,
     /// `Content-Type`, of an answer.
     pub(crate) content_type: Option<String>,
@@ -155,7 +161,7 @@ impl Head {
             self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
         } else if is("content-type") && matches!(self.endpoint, Endpoint::Response(_)) {
             self.content_type = Some(text(value));
-        } else if is("authorization") && self.endpoint == Endpoint::Metadata {
+        } else if is("authorization") && matches!(self.endpoint, Endpoint::Metadata | Endpoint::Credentials) {
             self.authorization = Some(text(value));
         } else if is("lambda-runtime-function-error-type") {
             self.error_type = Some(text(value));
@@ -230,12 +236,17 @@ fn endpoint(method: &str, target: &str) -> Endpoint {
     if path == "/2026-01-15/metadata/execution-environment" {
         return if method == "GET" { Endpoint::Metadata } else { Endpoint::WrongMethod };
     }
+    if path == "/2021-04-23/credentials" {
+        return if method == "GET" { Endpoint::Credentials } else { Endpoint::WrongMethod };
+    }
     let Some(path) = path.strip_prefix("/2018-06-01/") else {
         return Endpoint::Unknown;
     };
     let (wanted, endpoint) = match path {
         "runtime/invocation/next" => ("GET", Endpoint::Next),
         "runtime/init/error" => ("POST", Endpoint::InitError),
+        "runtime/restore/next" => ("GET", Endpoint::RestoreNext),
+        "runtime/restore/error" => ("POST", Endpoint::RestoreError),
         "ping" => ("GET", Endpoint::Ping),
         _ => {
             let Some((id, last)) =
@@ -292,10 +303,14 @@ mod tests {
         assert_eq!(endpoint("POST /2022-07-01/telemetry"), Endpoint::WrongMethod);
         assert_eq!(endpoint("GET /2026-01-15/metadata/execution-environment"), Endpoint::Metadata);
         assert_eq!(endpoint("PUT /2026-01-15/metadata/execution-environment"), Endpoint::WrongMethod);
+        assert_eq!(endpoint("GET /2018-06-01/runtime/restore/next"), Endpoint::RestoreNext);
+        assert_eq!(endpoint("POST /2018-06-01/runtime/restore/error"), Endpoint::RestoreError);
+        assert_eq!(endpoint("GET /2021-04-23/credentials"), Endpoint::Credentials);
+        assert_eq!(endpoint("POST /2021-04-23/credentials"), Endpoint::WrongMethod);
         for unknown in [
             "GET /",
             "GET /2018-06-01",
-            "GET /2018-06-01/runtime/restore/next",
+            "GET /2018-06-01/runtime/restore/last",
             "POST /2018-06-01/runtime/invocation/x/y/error",
         ] {
             assert_eq!(endpoint(unknown), Endpoint::Unknown);

@@ -18,6 +18,19 @@ pub enum Effect {
         /// How it ended.
         status: Status,
     },
+    /// Say that a restore begins; the RESTORE_START line.
+    LogRestoreStart,
+    /// Let the runtime know that it was restored.
+    Resume,
+    /// Say that a restore is over; the RESTORE_REPORT line.
+    LogRestoreReport {
+        /// How long it took.
+        duration: Duration,
+        /// How it ended.
+        status: Status,
+    },
+    /// Tell whoever asked for the restore.
+    TellRestored(Status),
     /// Write the START line.
     LogStart,
     /// Give the event to the waiting runtime.
@@ -108,6 +121,17 @@ pub struct Summary {
     pub duration: Duration,
     /// Time of the init phase, the first time it is reported.
     pub init_duration: Option<Duration>,
+    /// The restore, the first time it is reported.
+    pub restored: Option<Restored>,
+}
+
+/// The figures of a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// From when it was asked for until the runtime was ready.
+    pub duration: Duration,
+    /// The part of it in which the runtime ran.
+    pub billed: Duration,
 }
 
 /// At most this many effects follow from one input.

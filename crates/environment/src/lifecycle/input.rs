@@ -9,6 +9,14 @@ pub enum Input {
     Invoke(RequestId),
     /// The runtime asks for the next event.
     Next,
+    /// The runtime has done what comes before a snapshot, and asks to be told of the restore.
+    RestoreNext,
+    /// The owner needs an environment that was parked.
+    Restore,
+    /// The runtime begins to report that what follows a restore failed: refused early where [`Input::RestoreError`] would be.
+    RestoreErrorBegins,
+    /// The runtime reports that what follows a restore failed.
+    RestoreError,
     /// The connection on which the runtime was waiting for an event has closed.
     NextGone,
     /// Every extension waits for an event.

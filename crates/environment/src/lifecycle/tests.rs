@@ -10,12 +10,12 @@ struct Play {
 
 impl Play {
     fn new() -> Self {
-        Self::with(false)
+        Self::with(Initialization::OnDemand)
     }
 
-    fn with(provisioned: bool) -> Self {
+    fn with(initialization: Initialization) -> Self {
         let now = Moment::default();
-        Self { machine: Machine::new(now, TIMEOUT, provisioned), now }
+        Self { machine: Machine::new(now, TIMEOUT, initialization), now }
     }
 
     fn after(&mut self, milliseconds: u64) -> &mut Self {
@@ -50,6 +50,7 @@ fn summary(status: Status, milliseconds: u64, init: Option<u64>) -> Effect {
         status,
         duration: Duration::from_millis(milliseconds),
         init_duration: init.map(Duration::from_millis),
+        restored: None,
     })
 }
 
@@ -187,10 +188,10 @@ fn timeout_within_a_repeated_init() {
 
 #[test]
 fn provisioned_init_has_a_longer_limit() {
-    let mut play = Play::with(true);
+    let mut play = Play::with(Initialization::ProvisionedConcurrency);
     assert_eq!(play.after(129_999).step(Input::Tick), Err(NotAllowed::Meaningless));
     assert_eq!(play.ok(Input::Next), [initialized(129_999), Effect::TellReady]);
-    let long = Machine::new(Moment::default(), Duration::from_secs(900), true);
+    let long = Machine::new(Moment::default(), Duration::from_secs(900), Initialization::SnapStart);
     assert_eq!(long.deadline(), Some(Moment::default() + Duration::from_secs(900)));
 }
 
@@ -378,9 +379,15 @@ fn shutdown_from_everywhere() {
 fn any_order_of_inputs_keeps_the_promises() {
     use proptest::prelude::*;
     let ids = [id(), id()];
-    let inputs = prop::collection::vec((0usize..16, 0usize..2, 0u64..4_000), 1..200);
-    proptest!(|(script in inputs)| {
-        let mut play = Play::new();
+    let inputs = prop::collection::vec((0usize..20, 0usize..2, 0u64..4_000), 1..200);
+    let kinds = prop::sample::select(vec![
+        Initialization::OnDemand,
+        Initialization::ProvisionedConcurrency,
+        Initialization::SnapStart,
+    ]);
+    proptest!(|(kind in kinds, script in inputs)| {
+        let mut play = Play::with(kind);
+        let (mut restores, mut told_of_restores) = (0, 0);
         let (mut started, mut handed_over, mut delivered, mut finished) = (0, 0, 0, 0);
         let mut invoked = 0;
         for (which, id, milliseconds) in script {
@@ -400,6 +407,10 @@ fn any_order_of_inputs_keeps_the_promises() {
                 12 => Input::Finished,
                 13 => Input::Freeze,
                 14 => Input::Thawed,
+                15 => Input::RestoreNext,
+                16 => Input::Restore,
+                17 if id == ids[0] => Input::RestoreErrorBegins,
+                17 => Input::RestoreError,
                 _ if milliseconds < 100 => Input::Shutdown,
                 _ => Input::Destroyed,
             };
@@ -410,6 +421,8 @@ fn any_order_of_inputs_keeps_the_promises() {
             };
             prop_assert!(before != Phase::Ended, "nothing happens after the end");
             invoked += usize::from(matches!(input, Input::Invoke(_)));
+            restores += usize::from(input == Input::Restore);
+            prop_assert!(input != Input::Restore || kind == Initialization::SnapStart);
             for effect in effects {
                 match effect {
                     Effect::LogStart => started += 1,
@@ -420,7 +433,11 @@ fn any_order_of_inputs_keeps_the_promises() {
                         prop_assert_eq!(delivered, invoked);
                         prop_assert_eq!(finished, invoked);
                     }
-                    Effect::TellEnded => prop_assert_eq!(finished, invoked),
+                    Effect::TellEnded => {
+                        prop_assert_eq!(finished, invoked);
+                        prop_assert_eq!(told_of_restores, restores, "whoever asked for it waits");
+                    }
+                    Effect::TellRestored(_) => told_of_restores += 1,
                     _ => {}
                 }
                 prop_assert!(handed_over <= started && started <= invoked);
@@ -486,4 +503,95 @@ fn the_timeout_is_that_of_the_extensions_too() {
     play.machine.has_no_extensions();
     let again = init_report(InitPhase::Invoke, 5, Status::Success);
     assert_eq!(play.after(5).ok(Input::Next), [again, Effect::LogStart, Effect::HandOver]);
+}
+
+fn restore_report(milliseconds: u64, status: Status) -> Effect {
+    Effect::LogRestoreReport { duration: Duration::from_millis(milliseconds), status }
+}
+
+/// Initialised in 100 ms, and frozen.
+fn parked() -> Play {
+    let mut play = Play::with(Initialization::SnapStart);
+    let effects = play.after(100).ok(Input::RestoreNext);
+    assert_eq!(effects, [initialized(100), Effect::Freeze, Effect::TellReady]);
+    assert!(play.machine.initialized() && play.machine.deadline().is_none());
+    play
+}
+
+#[test]
+fn a_snapshot_is_restored_before_its_first_invocation() {
+    let mut play = parked();
+    assert_eq!(play.step(Input::Invoke(id())), Err(NotAllowed::Busy));
+    assert_eq!(play.after(60_000).ok(Input::Restore), [Effect::LogRestoreStart, Effect::Thaw]);
+    assert_eq!(play.after(5).ok(Input::Thawed), [Effect::Resume]);
+    assert_eq!(
+        play.after(20).ok(Input::Next),
+        [restore_report(25, Status::Success), Effect::TellRestored(Status::Success)]
+    );
+    let id = id();
+    assert_eq!(play.ok(Input::Invoke(id)), [Effect::LogStart, Effect::HandOver]);
+    play.ok(Input::Answer(id, Answer::Response));
+    let Effect::Finish(summary) = play.after(3).ok(Input::Next)[0] else { panic!("it is over") };
+    assert_eq!(summary.init_duration, None, "it was reported when the version was published");
+    let (duration, billed) = (Duration::from_millis(25), Duration::from_millis(20));
+    assert_eq!(summary.restored, Some(Restored { duration, billed }));
+    play.ok(Input::Finished);
+    // From now on it is like any other.
+    assert_eq!(play.ok(Input::Freeze), [Effect::Freeze]);
+    assert_eq!(play.step(Input::Restore), Err(NotAllowed::Meaningless));
+}
+
+#[test]
+fn a_runtime_that_knows_of_no_snapshots_stops_at_its_first_event() {
+    let mut play = Play::with(Initialization::SnapStart);
+    assert_eq!(play.after(9).ok(Input::Next), [initialized(9), Effect::Freeze, Effect::TellReady]);
+    play.ok(Input::Restore);
+    assert_eq!(
+        play.after(2).ok(Input::Thawed),
+        [restore_report(2, Status::Success), Effect::TellRestored(Status::Success)]
+    );
+    assert_eq!(play.ok(Input::Invoke(id())), [Effect::LogStart, Effect::HandOver]);
+}
+
+#[test]
+fn what_cannot_be_restored_ends() {
+    for (input, status) in
+        [(Input::RestoreError, Status::Error), (Input::Failed, Status::Error), (Input::Tick, Status::Timeout)]
+    {
+        let mut play = parked();
+        play.ok(Input::Restore);
+        assert!(play.step(Input::RestoreError).is_err(), "it is not awake");
+        play.ok(Input::Thawed);
+        let effects = play.after(10_000).ok(input);
+        assert_eq!(effects, [restore_report(10_000, status), Effect::TellRestored(status), Effect::Destroy]);
+        assert_eq!(play.ok(Input::Destroyed), [Effect::TellEnded]);
+    }
+    let mut play = parked();
+    assert_eq!(play.ok(Input::Failed), [Effect::Destroy], "killed while it was frozen");
+}
+
+#[test]
+fn a_snapshot_waits_for_the_extensions() {
+    let mut play = Play::with(Initialization::SnapStart);
+    play.machine.extensions_are_busy();
+    assert_eq!(play.after(50).ok(Input::RestoreNext), []);
+    let effects = play.after(50).ok(Input::ExtensionsReady);
+    assert_eq!(effects, [initialized(100), Effect::Freeze, Effect::TellReady]);
+    play.ok(Input::Restore);
+    assert_eq!(play.ok(Input::Thawed), [Effect::Resume]);
+}
+
+#[test]
+fn started_anew_there_is_no_snapshot() {
+    let mut play = parked();
+    play.ok(Input::Restore);
+    play.ok(Input::Thawed);
+    play.ok(Input::Next);
+    play.ok(Input::Invoke(id()));
+    play.ok(Input::Failed);
+    play.ok(Input::Killed);
+    play.ok(Input::Finished);
+    assert_eq!(play.ok(Input::Invoke(id())), [Effect::Spawn]);
+    assert_eq!(play.ok(Input::RestoreNext), [Effect::Resume]);
+    assert_eq!(play.ok(Input::Next)[1..], [Effect::LogStart, Effect::HandOver]);
 }

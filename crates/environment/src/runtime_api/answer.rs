@@ -90,9 +90,24 @@ impl Connection {
 
     /// `POST /runtime/init/error`.
     pub(super) async fn init_error(&mut self, head: &Head, body: &mut Body) -> Result<Reply, ReadError> {
-        // Only while the runtime initialises is the body read, and that has a limit of its own.
+        self.failure(head, body, Input::InitErrorBegins, Input::InitError).await
+    }
+
+    /// `POST /runtime/restore/error`.
+    pub(super) async fn restore_error(&mut self, head: &Head, body: &mut Body) -> Result<Reply, ReadError> {
+        self.failure(head, body, Input::RestoreErrorBegins, Input::RestoreError).await
+    }
+
+    async fn failure(
+        &mut self,
+        head: &Head,
+        body: &mut Body,
+        begins: Input,
+        input: Input,
+    ) -> Result<Reply, ReadError> {
+        // Only while the runtime initialises or is restored is the body read, and that has a limit of its own.
         let environment = &self.environment;
-        let permit = match environment.begin_post(Input::InitErrorBegins) {
+        let permit = match environment.begin_post(begins) {
             Ok(permit) => permit,
             Err(refused) => return Ok(Reply::refused(refused)),
         };
@@ -104,7 +119,7 @@ impl Connection {
         };
         drop(permit);
         let failure = Failure::posted(head.error_type.as_deref(), whole.bytes);
-        Ok(accept(environment.failed(Input::InitError, failure)))
+        Ok(accept(environment.failed(input, failure)))
     }
 
     /// Tells a client that waits for it to send its body.

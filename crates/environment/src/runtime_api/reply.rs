@@ -104,6 +104,17 @@ impl Reply {
         Self { bytes: Cow::Owned(text.into_bytes()), body_was_read: false }
     }
 
+    /// Temporary credentials.
+    pub(crate) fn credentials(body: &serde_json::Value) -> Self {
+        Self::new("200 OK", "application/json", &body.to_string())
+    }
+
+    /// Whoever asks has not the right token, or there are none.
+    pub(crate) fn no_credentials() -> Self {
+        let text = "cannot get credentials for the provided token\n";
+        Self::new("404 Not Found", "text/plain; charset=utf-8", text)
+    }
+
     /// 401.
     pub(crate) fn unauthorized() -> Self {
         Self::new("401 Unauthorized", "text/plain; charset=utf-8", "")

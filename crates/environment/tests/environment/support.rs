@@ -63,6 +63,8 @@ pub struct Told {
 }
 
 impl Owner for Told {
+    fn parked(&self, _environment: &Arc<Environment>) {}
+
     fn answered(&self, _failed: bool) {}
 
     fn idle(&self, environment: &Arc<Environment>) {
@@ -222,7 +224,7 @@ pub async fn start(function: Function, backend: Arc<dyn Backend>, directory: tem
         runtime: catalogue().resolve(function.runtime).unwrap(),
         code_directory: Some(code),
         layer_directories: Vec::new(),
-        credentials: None,
+        credentials: Arc::new(None),
         additional_environment: Arc::default(),
         initialization: function.initialization,
         tenant_id: None,

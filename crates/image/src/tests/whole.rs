@@ -13,7 +13,7 @@ use http::{HeaderMap, Uri};
 
 use super::forge::{Forge, gzip, layout};
 use crate::error::Error;
-use crate::{Architecture, Credentials, Head, Http, Image, Images, Limits, Registries, Sink, Source};
+use crate::{Architecture, Credentials, Head, Http, Image, Images, Limits, Named, Registries, Sink, Source};
 
 /// Nobody is asked in these tests.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ async fn fetch(images: &Images, source: Source, architecture: Architecture) -> R
 }
 
 fn of(directory: &Path) -> Source {
-    Source::Layout { directory: directory.to_owned(), tag: None }
+    Source::Layout { directory: directory.to_owned(), image: None }
 }
 
 fn base() -> Vec<u8> {
@@ -212,6 +212,6 @@ async fn what_is_not_what_its_digest_says() {
         assert_eq!(fs::read_dir(place.path().join("images/images")).unwrap().count(), 0);
         assert_eq!(fs::read_dir(place.path().join("images/work")).unwrap().count(), 0);
     }
-    let unknown = Source::Layout { directory: from, tag: Some("other".to_owned()) };
+    let unknown = Source::Layout { directory: from, image: Some(Named::Tag("other".to_owned())) };
     assert!(matches!(fetch(&images, unknown, Architecture::X86_64).await, Err(Error::NotFound(_))));
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::parked::InitFailure;
 use crate::pool::Member;
 use crate::provisioned::Prepared;
 
@@ -61,5 +62,9 @@ impl Prepared for Fake {
 
     fn is_ended(&self) -> bool {
         self.0.ended.load(Ordering::SeqCst)
+    }
+
+    fn init_failure(&self) -> InitFailure {
+        InitFailure::TimedOut
     }
 }
