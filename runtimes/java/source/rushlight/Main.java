@@ -24,14 +24,18 @@ public final class Main {
         RuntimeApi api = new RuntimeApi(System.getenv("AWS_LAMBDA_RUNTIME_API"));
         ClassLoader classes = FunctionClasses.of(new File(directory("LAMBDA_TASK_ROOT", "/var/task")), new File(opt()));
         Thread.currentThread().setContextClassLoader(classes);
+        Snapshot.prepare();
         Handler handler;
         try {
             handler = Handlers.find(System.getenv("_HANDLER"), classes);
         } catch (Fault fault) {
             log.failure(fault.text());
-            api.initError(fault.json());
+            api.initError(fault.json(), "Runtime.BadFunctionCode");
             System.exit(INIT_FAILED);
             return;
+        }
+        if (Snapshot.isWanted()) {
+            Snapshot.passThrough(api, log);
         }
         boolean goesOn = true;
         while (goesOn) {

@@ -56,8 +56,20 @@ final class RuntimeApi {
         post("invocation/" + invocation.requestId() + "/error", fields.toString(), fault.json());
     }
 
-    void initError(byte[] error) throws IOException {
-        post("init/error", "Lambda-Runtime-Function-Error-Type: Runtime.BadFunctionCode\r\n", error);
+    void initError(byte[] error, String type) throws IOException {
+        post("init/error", "Lambda-Runtime-Function-Error-Type: " + type + "\r\n", error);
+    }
+
+    /** Waits from before the snapshot until after the restore. */
+    void restoreNext() throws IOException {
+        Answer answer = exchange("GET", "restore/next", "", new byte[0]);
+        if (answer.status != 200) {
+            throw new IOException("Failed to wait for the restore. Response code: " + answer.status);
+        }
+    }
+
+    void restoreError(byte[] error, String type) throws IOException {
+        post("restore/error", "Lambda-Runtime-Function-Error-Type: " + type + "\r\n", error);
     }
 
     private static String echoed(Invocation invocation) {
