@@ -10,7 +10,7 @@ use crate::workspace_root;
 
 /// What each crate may depend on among the others. Dev-dependencies do not count: a test may wire the
 /// real parts together. A crate that is not listed may depend on nothing of ours.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     (
         "server",
         &[
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "environment",
             "services",
             "image",
+            "runtimes",
             "api",
             "auth",
             "sandbox",
@@ -29,10 +30,11 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ),
     ("image", &[]),
     ("gateway", &["control", "invoke", "services", "api", "auth", "model"]),
-    ("control", &["store", "invoke", "image", "api", "auth", "model"]),
+    ("control", &["store", "invoke", "image", "runtimes", "api", "auth", "model"]),
     ("services", &["store", "api", "auth", "model"]),
     ("invoke", &["environment", "store", "model"]),
-    ("environment", &["sandbox", "model"]),
+    ("environment", &["sandbox", "runtimes", "model"]),
+    ("runtimes", &["model"]),
     ("store", &["model"]),
     ("auth", &["model"]),
     ("api", &["model"]),

@@ -13,9 +13,11 @@ use rushlight_model::event_source_mapping::Source;
 use rushlight_model::function::{Architecture, FunctionHead};
 use rushlight_model::function_url::UrlPlace;
 use rushlight_model::invocation::Outcomes;
+use rushlight_model::notice::{Channel, Notice};
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::runtime_version::RuntimeVersion;
 use rushlight_model::version::{PublishedConfiguration, Version};
+use rushlight_runtimes::Policy;
 use rushlight_store::table::Table;
 use rushlight_store::{Backend, BlobStore, BoxFuture, Digest, PackageStore};
 use tokio::sync::mpsc;
@@ -42,6 +44,10 @@ pub struct Dependencies {
     pub authorizer: Authorizer,
     /// Whether resource-based policies that let in whoever comes are refused.
     pub block_public_policies: bool,
+    /// By which rules runtimes come to their end.
+    pub deprecation_policy: Policy,
+    /// Take notices of that to whom it may concern.
+    pub postboxes: Vec<Arc<dyn Postbox>>,
     /// What this machine can run.
     pub runtimes: Arc<dyn Runtimes>,
     /// Makes the URLs that packages are downloaded from.
@@ -102,6 +108,21 @@ pub trait Runtimes: Send + Sync {
     /// # Errors
     /// One sentence: what is wrong with its root file system.
     fn add(&self, version: &RuntimeVersion) -> Result<(), String>;
+}
+
+/// Sends notices that runtimes come to their end.
+pub trait Postbox: Send + Sync {
+    /// What it is called where it is noted that it has taken a notice.
+    fn name(&self) -> &str;
+
+    /// Whether notices of this kind are for it.
+    fn takes(&self, channel: Channel) -> bool;
+
+    /// Sends one. It is tried again when it fails.
+    ///
+    /// # Errors
+    /// One sentence: why it was not taken.
+    fn send<'a>(&'a self, notice: &'a Notice) -> BoxFuture<'a, Result<(), String>>;
 }
 
 /// What a URL for downloading a package must lead to.

@@ -26,6 +26,7 @@ mod code_signing_config;
 mod concurrency;
 mod context;
 mod dependencies;
+mod deprecation;
 mod error;
 mod event_invoke_config;
 mod event_source_mapping;
@@ -52,8 +53,8 @@ pub use authorization::url_forbidden;
 pub use context::RequestContext;
 pub use dependencies::{
     AnySource, CodeUrl, CodeUrls, ContainerImages, DataPlane, Dependencies, EventSources, ImageError,
-    Initialized, Object, ObjectError, ObjectRequest, Objects, OwnRuntimeVersion, Retirement, Runtimes,
-    SnapshotFailure, SourceCheck, SourceRefusal,
+    Initialized, Object, ObjectError, ObjectRequest, Objects, OwnRuntimeVersion, Postbox, Retirement,
+    Runtimes, SnapshotFailure, SourceCheck, SourceRefusal,
 };
 pub use error::{Error, Result, request_too_large};
 pub use service::Control;

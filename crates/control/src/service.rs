@@ -15,6 +15,7 @@ use rushlight_model::function_url::{UrlPlace, UrlTarget};
 use rushlight_model::layer::{LayerHead, LayerVersion};
 use rushlight_model::quota::AccountQuotas;
 use rushlight_model::version::{PublishedConfiguration, PublishedVersion};
+use rushlight_runtimes::Policy;
 use rushlight_store::table::capacity_provider::CAPACITY_PROVIDERS;
 use rushlight_store::table::code_signing_config::CODE_SIGNING_CONFIGS;
 use rushlight_store::table::function::head_key;
@@ -30,6 +31,7 @@ use crate::authorization::CompiledPolicies;
 use crate::dependencies::{
     CodeUrls, ContainerImages, DataPlane, Dependencies, EventSources, Objects, Runtimes,
 };
+use crate::deprecation::{self, Notices};
 use crate::error::{Error, Result};
 use crate::event_source_mapping::Mappings;
 use crate::function::state;
@@ -66,6 +68,8 @@ pub struct Control {
     pub(crate) authorizer: Authorizer,
     pub(crate) compiled_policies: Arc<CompiledPolicies>,
     pub(crate) block_public_policies: bool,
+    pub(crate) deprecation_policy: Policy,
+    pub(crate) notices: Arc<Notices>,
     pub(crate) runtimes: Arc<dyn Runtimes>,
     pub(crate) runtime_versions: Arc<RuntimeVersions>,
     pub(crate) code_urls: Arc<dyn CodeUrls>,
@@ -125,6 +129,8 @@ impl Control {
             authorizer: dependencies.authorizer,
             compiled_policies: Arc::default(),
             block_public_policies: dependencies.block_public_policies,
+            deprecation_policy: dependencies.deprecation_policy,
+            notices: Arc::new(Notices::new(store, dependencies.postboxes)),
             runtimes: dependencies.runtimes,
             runtime_versions: Arc::new(RuntimeVersions::new(store)),
             code_urls: dependencies.code_urls,
@@ -175,6 +181,7 @@ impl Control {
         control.take_up_mappings().await?;
         control.tasks.spawn(snapshot::run(control.clone(), dependencies.invoked_inactive));
         control.tasks.spawn(runtime_version::run(control.clone()));
+        control.tasks.spawn(deprecation::run(control.clone()));
         control.tasks.spawn(garbage::run(control.clone()));
         Ok(control)
     }

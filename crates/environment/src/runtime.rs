@@ -2,7 +2,6 @@
 
 mod added;
 mod client;
-mod definition;
 mod interpreter;
 mod missing;
 mod resolved;
@@ -16,20 +15,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rushlight_model::function as model;
 use rushlight_model::runtime_version::{RuntimeVersion, hash_of};
+use rushlight_runtimes::Definition;
 
 use self::added::Added;
 use self::client::write_client;
-pub use self::definition::{Architecture, Dates, Definition, Feature};
 use self::interpreter::Interpreters;
 pub use self::missing::{AddError, Missing};
 use self::resolved::{Base, version_hash};
 pub use self::resolved::{ContainerImage, Resolved};
 use self::root::RootFileSystem;
 use crate::start::emulated;
-
-mod embedded {
-    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
-}
 
 /// Where the catalogue keeps its files and what the operator told it.
 #[derive(Debug, Clone, Default)]
@@ -85,15 +80,13 @@ impl Catalogue {
     /// [`Error`] if the clients cannot be written.
     pub fn discover(settings: Settings) -> Result<Self, Error> {
         let mut definitions = BTreeMap::new();
-        for text in embedded::DEFINITIONS {
-            let definition: Definition = toml::from_str(text)?;
+        for definition in rushlight_runtimes::definitions()? {
             definitions.insert(definition.identifier.clone(), Arc::new(definition));
         }
         let mut clients = HashMap::new();
         for definition in definitions.values() {
             if !clients.contains_key(&definition.family) {
-                let files = embedded::CLIENTS.iter().find(|(family, _)| *family == definition.family);
-                let files = files.map(|(_, files)| *files).unwrap_or_default();
+                let files = rushlight_runtimes::client(&definition.family);
                 let client = write_client(&settings.data_directory, &definition.family, files)?;
                 clients.insert(definition.family.clone(), client);
             }

@@ -75,6 +75,7 @@ impl Gateway {
             Route::CreateAccount { account } => {
                 (Protocol::RestJson, whole(self.create_account(received, account).await))
             }
+            Route::Notices => (Protocol::RestJson, whole(self.notices(received).await)),
             Route::RuntimeVersions(action) => {
                 (Protocol::RestJson, whole(self.runtime_versions(received, action).await))
             }

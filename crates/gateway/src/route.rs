@@ -25,6 +25,8 @@ pub(crate) enum Route<'a> {
     Code { region: &'a str, sha256: &'a str },
     /// `POST /_rushlight/accounts/<account>`.
     CreateAccount { account: &'a str },
+    /// `GET /_rushlight/notices`.
+    Notices,
     /// `GET /_rushlight/runtime-versions`, and `POST /_rushlight/runtime-versions/<runtime>/<action>`.
     RuntimeVersions(RuntimeVersions<'a>),
     /// An operation of IAM or STS: which one is told by the form.
@@ -68,6 +70,7 @@ impl<'a> Route<'a> {
             ("GET" | "HEAD", [Some("health"), None, ..]) => Self::Health,
             ("POST", [Some("clock"), Some("advance"), None, ..]) => Self::AdvanceClock,
             ("POST", [Some("accounts"), Some(account), None, ..]) => Self::CreateAccount { account },
+            ("GET", [Some("notices"), None, ..]) => Self::Notices,
             ("GET", [Some("runtime-versions"), None, ..]) => Self::RuntimeVersions(RuntimeVersions::List),
             ("POST", [Some("runtime-versions"), Some(runtime), Some(action), None, ..]) => match action {
                 "publish" => Self::RuntimeVersions(RuntimeVersions::Publish { runtime }),

@@ -1,4 +1,5 @@
-//! What the operator says of runtime versions: `rushlight runtimes` speaks to these addresses.
+//! What the operator says of runtime versions, and is told of the end of runtimes: `rushlight runtimes` speaks to these
+//! addresses.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use rushlight_api::Error;
+use rushlight_model::notice::Notice;
 use rushlight_model::runtime_version::{Phase, Rollout, RuntimeVersion};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -52,6 +54,15 @@ struct Withdraw {
 }
 
 impl Gateway {
+    /// The notices that were given that runtimes come to their end.
+    pub(crate) async fn notices(&self, received: Received<'_>) -> Result<Response<Bytes>, Error> {
+        let (Authenticated { caller, .. }, _) =
+            self.authenticated(received, &["lambda"], REQUEST_BYTES, too_large_for_all).await?;
+        self.authenticator.check_operator(&caller, "see notices")?;
+        let notices: Vec<Value> = self.control.notices().await?.iter().map(Notice::to_json).collect();
+        Ok(respond::json(StatusCode::OK, &json!({ "notices": notices })))
+    }
+
     pub(crate) async fn runtime_versions(
         &self,
         received: Received<'_>,

@@ -85,6 +85,14 @@ impl Timestamp {
         self.format("%Y-%m-%dT%H:%M:%S%.6fZ")
     }
 
+    /// The beginning of a day in UTC, written `YYYY-MM-DD`.
+    #[must_use]
+    pub fn from_day(day: &str) -> Option<Self> {
+        let day: jiff::civil::Date = day.parse().ok()?;
+        let begin = day.at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Self(begin.timestamp().as_microsecond()))
+    }
+
     /// Formats in UTC with the directives of `strftime`. A time outside the calendar's range prints as the epoch.
     #[must_use]
     pub fn format(self, pattern: &str) -> String {

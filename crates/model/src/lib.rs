@@ -21,6 +21,7 @@ pub mod layer;
 pub mod lineage;
 pub mod log;
 pub mod managed_instances;
+pub mod notice;
 pub mod permission;
 pub mod quota;
 pub mod recursion;

@@ -15,6 +15,7 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use rushlight_model::function_url::UrlPlace;
 use rushlight_model::quota::{self, AccountQuotas};
+use rushlight_runtimes::Policy;
 use rushlight_services::logs::LogStoreConfig;
 use serde::Deserialize;
 
@@ -113,6 +114,28 @@ pub struct Flags {
     /// Where traces of sampled invocations go, e.g. `otlp=http://127.0.0.1:4318`.
     #[arg(long, env = "RUSHLIGHT_TRACE_DESTINATION", value_name = "KIND=PLACE")]
     pub trace_destination: Option<Pair>,
+
+    /// By which rules runtimes come to their end [default: current].
+    #[arg(long, env = "RUSHLIGHT_DEPRECATION_POLICY", value_name = "POLICY")]
+    pub deprecation_policy: Option<DeprecationPolicy>,
+
+    /// A URL that notices of the end of runtimes are posted to, as JSON.
+    #[arg(long, env = "RUSHLIGHT_NOTICE_WEBHOOK", value_name = "URL")]
+    pub notice_webhook: Option<String>,
+
+    /// A mail server for notices of the end of runtimes: `smtps://USER:PASSWORD@HOST:PORT`, `smtp+starttls://…`, or
+    /// without encryption `smtp://…`.
+    #[arg(long, env = "RUSHLIGHT_NOTICE_SMTP", value_name = "URL")]
+    pub notice_smtp: Option<String>,
+
+    /// Who those mails are from.
+    #[arg(long, env = "RUSHLIGHT_NOTICE_FROM", value_name = "ADDRESS")]
+    pub notice_from: Option<String>,
+
+    /// Whom they are to; repeatable.
+    #[arg(long = "notice-to", env = "RUSHLIGHT_NOTICE_TO", value_name = "ADDRESS", value_delimiter = ',')]
+    #[serde(default)]
+    pub notice_to: Vec<String>,
 
     /// A variable set in every execution environment, `KEY=VALUE`; repeatable.
     #[arg(
@@ -229,6 +252,29 @@ pub enum QuotaMode {
     Aws,
 }
 
+/// See [`Flags::deprecation_policy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeprecationPolicy {
+    /// AWS' rules of today: functions can be created and updated for a while after the deprecation.
+    Current,
+    /// AWS' rules of before: nothing is created from the deprecation on, and nothing updated from a month later on.
+    Classic,
+}
+
+/// Who is told that runtimes come to their end.
+#[derive(Debug, Clone, Default)]
+pub struct NoticeConfig {
+    /// See [`Flags::notice_webhook`].
+    pub webhook: Option<String>,
+    /// See [`Flags::notice_smtp`].
+    pub smtp: Option<String>,
+    /// See [`Flags::notice_from`].
+    pub from: Option<String>,
+    /// See [`Flags::notice_to`].
+    pub to: Vec<String>,
+}
+
 /// See [`Flags::log_format`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -307,6 +353,10 @@ pub struct Config {
     pub log_destinations: BTreeMap<String, String>,
     /// See [`Flags::trace_destination`].
     pub trace_destination: Option<Pair>,
+    /// See [`Flags::deprecation_policy`].
+    pub deprecation_policy: Policy,
+    /// Who is told that runtimes come to their end.
+    pub notices: NoticeConfig,
     /// See [`Flags::function_env`].
     pub function_env: BTreeMap<String, String>,
     /// Runtime identifier → interpreter or root file system.
@@ -390,6 +440,16 @@ impl Config {
                 .collect::<anyhow::Result<_>>()?,
             log_destinations: merged(file.log_destinations, flags.log_destinations),
             trace_destination: flags.trace_destination.or(file.trace_destination),
+            deprecation_policy: match flags.deprecation_policy.or(file.deprecation_policy) {
+                Some(DeprecationPolicy::Classic) => Policy::Classic,
+                Some(DeprecationPolicy::Current) | None => Policy::Current,
+            },
+            notices: NoticeConfig {
+                webhook: flags.notice_webhook.or(file.notice_webhook),
+                smtp: flags.notice_smtp.or(file.notice_smtp),
+                from: flags.notice_from.or(file.notice_from),
+                to: if flags.notice_to.is_empty() { file.notice_to } else { flags.notice_to },
+            },
             function_env: merged(file.function_env, flags.function_env),
             runtimes: merged(file.runtimes, flags.runtimes)
                 .into_iter()

@@ -209,7 +209,7 @@ async fn read(
 }
 
 /// Trusts whom the machine trusts, or whom `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
-fn tls_config() -> anyhow::Result<Arc<ClientConfig>> {
+pub fn tls_config() -> anyhow::Result<Arc<ClientConfig>> {
     static MADE: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(made) = MADE.get() {
         return Ok(made.clone());

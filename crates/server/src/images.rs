@@ -82,10 +82,13 @@ pub fn runtime_images(runtimes: &Path) -> anyhow::Result<Images> {
 }
 
 /// Removes those that no runtime has any more, nor any version that was published. To be called when a server starts.
-///
-/// # Errors
-/// If they cannot be removed, or are being added to.
-pub async fn sweep_runtime_images(catalogue: &Catalogue, runtimes: &Path) -> anyhow::Result<()> {
+pub async fn sweep_runtime_images(catalogue: &Catalogue, runtimes: &Path) {
+    if let Err(error) = retain_named(catalogue, runtimes).await {
+        tracing::warn!(%error, "runtimes.images_not_swept");
+    }
+}
+
+async fn retain_named(catalogue: &Catalogue, runtimes: &Path) -> anyhow::Result<()> {
     if !runtimes.join("images").is_dir() {
         return Ok(());
     }

@@ -13,6 +13,7 @@ mod keys;
 mod log_destination;
 mod otlp;
 mod output;
+mod postbox;
 mod s3;
 mod tls;
 mod trace_destination;

@@ -42,6 +42,7 @@ use crate::forward;
 use crate::images::{FunctionImages, sweep_runtime_images};
 use crate::keys::{KeyRing, operator_key, root_key, session_key};
 use crate::log_destination::LogDestinations;
+use crate::postbox::postboxes;
 use crate::s3::S3Objects;
 use crate::trace_destination::TraceDestination;
 
@@ -155,6 +156,8 @@ impl Server {
             quotas: config.account_quotas,
             authorizer: authorizer.clone(),
             block_public_policies: config.block_public_policies,
+            deprecation_policy: config.deprecation_policy,
+            postboxes: postboxes(&config.notices)?,
             runtimes: Arc::new(MachineRuntimes(Arc::clone(&catalogue))),
             code_urls: Arc::new(PresignedCode { key: root.clone(), address, clock: clock.clone() }),
             url_place: url_place(config, address),
@@ -166,9 +169,7 @@ impl Server {
         })
         .await?;
         // Those of versions that were published are known now.
-        if let Err(error) = sweep_runtime_images(&catalogue, &data.join("runtimes")).await {
-            tracing::warn!(%error, "runtimes.images_not_swept");
-        }
+        sweep_runtime_images(&catalogue, &data.join("runtimes")).await;
         let gateway = Arc::new(Gateway::new(rushlight_gateway::Dependencies {
             authentication: authentication(config, &root, &directory, &sessions),
             default_scope: Scope { account: config.account.clone(), region: config.region.clone() },

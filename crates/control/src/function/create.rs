@@ -11,6 +11,7 @@ use rushlight_model::arn::FunctionReference;
 use rushlight_model::clock::Timestamp;
 use rushlight_model::function::{Architecture, Code, FunctionConfiguration, FunctionHead, TracingMode};
 use rushlight_model::version::Version;
+use rushlight_runtimes::Policy;
 use rushlight_store::Expect;
 use uuid::Uuid;
 
@@ -124,7 +125,8 @@ fn configuration(
 ) -> Result<FunctionConfiguration> {
     let now = control.clock.now();
     let architecture = architecture(input.architectures.as_deref()).unwrap_or(Architecture::X86_64);
-    let mut configuration = initial(&reference.function.name, code(input, now)?, architecture, now);
+    let mut configuration =
+        initial(&reference.function.name, code(input, control.deprecation_policy, now)?, architecture, now);
     configuration.tenant_isolation = input.tenancy_config.is_some();
     configuration.source_kms_key_arn = input.code.source_kms_key_arn.clone();
     if input.capacity_provider_config.is_some() {
@@ -146,7 +148,7 @@ fn package_type(input: &CreateFunctionRequest) -> PackageType {
 }
 
 /// What is known of the code before it is looked at.
-fn code(input: &CreateFunctionRequest, now: Timestamp) -> Result<Code> {
+fn code(input: &CreateFunctionRequest, policy: Policy, now: Timestamp) -> Result<Code> {
     if package_type(input) == PackageType::Image {
         return Ok(Code::Image {
             uri: String::new(),
@@ -161,7 +163,7 @@ fn code(input: &CreateFunctionRequest, now: Timestamp) -> Result<Code> {
             "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
         ));
     };
-    runtime::check_choice(identifier.as_str(), now)?;
+    runtime::check_choice(identifier.as_str(), policy, now)?;
     Ok(Code::Zip {
         runtime: identifier.to_string(),
         handler: handler.clone(),

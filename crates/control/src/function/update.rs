@@ -96,7 +96,7 @@ pub(crate) async fn configuration(
         control.check_execution_role(&reference.function, role)?;
     }
     if let Some(identifier) = &input.runtime {
-        runtime::check_known(identifier.as_str(), control.clock.now())?;
+        runtime::check_known(identifier.as_str(), control.deprecation_policy, control.clock.now())?;
     }
     let layers = match input.layers.as_deref() {
         None => None,
@@ -271,12 +271,12 @@ fn renew_runtime(
     let Code::Zip { runtime: identifier, .. } = &latest.code else {
         return Ok(());
     };
-    let now = control.clock.now();
+    let (policy, now) = (control.deprecation_policy, control.clock.now());
     let kept = matches!(&before.latest.code, Code::Zip { runtime, .. } if runtime == identifier);
     if kept {
-        runtime::check_update(identifier, now)?;
+        runtime::check_update(identifier, policy, now)?;
     } else {
-        runtime::check_choice(identifier, now)?;
+        runtime::check_choice(identifier, policy, now)?;
     }
     if kept && matches!(before.runtime_updates(Version::Latest), RuntimeUpdates::Manual(_)) {
         return Ok(());

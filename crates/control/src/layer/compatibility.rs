@@ -3,6 +3,7 @@
 use rushlight_api::lambda::types::{Architecture, Runtime};
 use rushlight_model::clock::Timestamp;
 use rushlight_model::layer::LayerVersion;
+use rushlight_runtimes::Policy;
 
 use crate::error::{Error, Result};
 use crate::function::runtime;
@@ -73,13 +74,13 @@ const KNOWN: [&str; 61] = [
 ];
 
 /// Refuses a list with an identifier that AWS does not know. It then names the runtimes that functions can be given.
-pub(super) fn check_runtimes(given: Option<&[Runtime]>, now: Timestamp) -> Result<()> {
+pub(super) fn check_runtimes(given: Option<&[Runtime]>, policy: Policy, now: Timestamp) -> Result<()> {
     let Some(given) = given else { return Ok(()) };
     if given.iter().all(|runtime| KNOWN.contains(&runtime.as_str())) {
         return Ok(());
     }
     let printed: Vec<&str> = given.iter().map(Runtime::as_str).collect();
-    let offered = runtime::offered(now).join(", ");
+    let offered = runtime::offered(policy, now).join(", ");
     let constraint = format!("Member must satisfy enum value set: [{offered}]");
     let value = format!("[{}]", printed.join(", "));
     Err(Error::Validation(Error::constraint(value, "compatibleRuntimes", &constraint)))

@@ -23,7 +23,8 @@ pub(crate) async fn publish(
     context: &RequestContext,
     input: PublishLayerVersionRequest,
 ) -> Result<PublishLayerVersionResponse> {
-    compatibility::check_runtimes(input.compatible_runtimes.as_deref(), control.clock.now())?;
+    let runtimes = input.compatible_runtimes.as_deref();
+    compatibility::check_runtimes(runtimes, control.deprecation_policy, control.clock.now())?;
     let layer = access::here(&context.scope, &input.layer_name)?;
     let archive = source(input.content).archive(control.objects.as_ref(), context).await?;
     let content = LayerContent {

@@ -110,6 +110,8 @@ impl World {
             data_plane: data_plane.clone(),
             objects: Some(Arc::new(Buckets)),
             images: None,
+            deprecation_policy: rushlight_runtimes::Policy::Current,
+            postboxes: Vec::new(),
             invoked_inactive: tokio::sync::mpsc::channel(1).1,
             event_sources: sources.clone(),
         })

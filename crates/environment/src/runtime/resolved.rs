@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use rushlight_model::arn::Scope;
 use rushlight_model::runtime_version;
+use rushlight_runtimes::Definition;
 use rushlight_sandbox::{Mount, Root};
 use sha2::{Digest, Sha256};
 
 use super::client::hex;
-use super::definition::Definition;
 use super::interpreter::Found;
 use super::root::{Client, RootFileSystem};
 

@@ -4,9 +4,8 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use rushlight_runtimes::Definition;
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
-
-use super::definition::Definition;
 
 /// What AWS' base images start: a script that starts the client that they bring.
 const OWN_CLIENT: &str = "/var/runtime/bootstrap";

@@ -11,6 +11,7 @@ pub mod function;
 pub mod function_url;
 pub mod iam;
 pub mod layer;
+pub mod notice;
 pub mod runtime_version;
 pub mod version;
 

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
-use rushlight_environment::runtime::{Architecture as Machine, Catalogue, Definition, Settings};
+use rushlight_environment::runtime::{Catalogue, Settings};
 use rushlight_image::{Architecture, Source};
+use rushlight_runtimes::{Architecture as Machine, Definition};
 use serde_json::json;
 
 use crate::config::{ImageConfig, Pair, default_data_dir};

@@ -1,4 +1,5 @@
-//! `rushlight runtimes publish | versions | rollout | withdraw`: versions of a runtime, and which functions get them.
+//! `rushlight runtimes publish | versions | rollout | withdraw`: versions of a runtime, and which functions get them; and
+//! `rushlight runtimes notices`: which come to their end.
 
 use std::process::ExitCode;
 
@@ -30,6 +31,11 @@ pub enum Command {
     },
     /// List the versions that were published, and which functions get them.
     Versions {
+        #[command(flatten)]
+        client: ClientFlags,
+    },
+    /// List the notices that were given that runtimes of functions come to their end.
+    Notices {
         #[command(flatten)]
         client: ClientFlags,
     },
@@ -76,15 +82,8 @@ pub async fn run(command: Command, output: &Output) -> anyhow::Result<ExitCode> 
             let version = post(&client, &identifier, "publish", &json!({ "root": root })).await?;
             show_change(output, &client, &version, "is what functions get that are created or updated.");
         }
-        Command::Versions { client } => {
-            let path = "/_rushlight/runtime-versions";
-            let answer = Client::new(&client)?.send("lambda", Method::GET, path, &[], Bytes::new()).await?;
-            let versions = &answer.json()?["versions"];
-            match client.json {
-                true => output.json(versions),
-                false => versions.as_array().into_iter().flatten().for_each(|version| show(output, version)),
-            }
-        }
+        Command::Versions { client } => list(&client, output, "runtime-versions", "versions", show).await?,
+        Command::Notices { client } => list(&client, output, "notices", "notices", show_notice).await?,
         Command::Rollout(Rollout { identifier, after, batch, pause, client }) => {
             let body = json!({ "afterSeconds": after, "batch": batch, "pauseSeconds": pause });
             let version = post(&client, &identifier, "rollout", &body).await?;
@@ -96,6 +95,23 @@ pub async fn run(command: Command, output: &Output) -> anyhow::Result<ExitCode> 
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What there is at an address, one line each.
+async fn list(
+    flags: &ClientFlags,
+    output: &Output,
+    path: &str,
+    member: &str,
+    show: impl Fn(&Output, &Value),
+) -> anyhow::Result<()> {
+    let path = format!("/_rushlight/{path}");
+    let answer = Client::new(flags)?.send("lambda", Method::GET, &path, &[], Bytes::new()).await?.json()?;
+    match flags.json {
+        true => output.json(&answer[member]),
+        false => answer[member].as_array().into_iter().flatten().for_each(|one| show(output, one)),
+    }
+    Ok(())
 }
 
 async fn post(flags: &ClientFlags, identifier: &str, action: &str, body: &Value) -> anyhow::Result<Value> {
@@ -133,5 +149,20 @@ fn show(output: &Output, version: &Value) {
         text(version),
         output.styled(style, format!("{phase:10}")),
         output.styled(Style::Dim, detail)
+    ));
+}
+
+fn show_notice(output: &Output, notice: &Value) {
+    let text = |member: &str| notice[member].as_str().unwrap_or_default().to_owned();
+    let functions = notice["functions"].as_array().map_or(0, Vec::len);
+    let blocked =
+        notice["blockCreate"].as_str().map(|day| format!(", created until {day}")).unwrap_or_default();
+    output.line(format!(
+        "{:8} {:16} ends {}{blocked}: {functions} in account {} in {}",
+        text("channel"),
+        text("runtime"),
+        text("deprecation"),
+        text("account"),
+        text("region")
     ));
 }

@@ -1,4 +1,5 @@
-//! Embeds the runtimes: every `runtimes/<identifier>/runtime.toml` and every file of `runtimes/<family>/client/`.
+//! Embeds the runtimes: every `runtimes/<identifier>/runtime.toml`, `runtimes/others.toml`, and every file of
+//! `runtimes/<family>/client/`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,12 +26,12 @@ fn main() -> io::Result<()> {
             clients.push_str("    ]),\n");
         }
     }
+    let others = runtimes.join("others.toml").display().to_string();
     let code = format!(
         "/// The text of every `runtime.toml`.\npub(super) const DEFINITIONS: &[&str] = &[\n{definitions}];\n\
-         /// A file's name and content.\n\
-         pub(super) type File = (&'static str, &'static [u8]);\n\
+         /// That of `others.toml`.\npub(super) const OTHERS: &str = include_str!({others:?});\n\
          /// The files of every family's client.\n\
-         pub(super) const CLIENTS: &[(&str, &[File])] = &[\n{clients}];\n"
+         pub(super) const CLIENTS: &[(&str, &[super::File])] = &[\n{clients}];\n"
     );
     let out = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
     fs::write(out.join("embedded.rs"), code)

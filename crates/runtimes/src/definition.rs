@@ -43,7 +43,8 @@ pub struct Definition {
 
 impl Definition {
     /// A definition that says nothing but its name.
-    pub(super) fn bare(identifier: &str) -> Self {
+    #[must_use]
+    pub fn bare(identifier: &str) -> Self {
         Self {
             identifier: identifier.to_owned(),
             family: identifier.to_owned(),
@@ -101,7 +102,8 @@ pub struct Interpreter {
 
 impl Interpreter {
     /// Whether an interpreter of `version` serves.
-    pub(super) fn accepts(&self, version: &str) -> bool {
+    #[must_use]
+    pub fn accepts(&self, version: &str) -> bool {
         version.strip_prefix(&self.version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 }
@@ -115,8 +117,8 @@ pub struct Layers {
 }
 
 /// AWS' calendar; a date that is absent is not scheduled.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Dates {
     /// `YYYY-MM-DD`.
     pub deprecation: Option<String>,
@@ -140,7 +142,9 @@ pub struct ConditionalArgument {
 }
 
 impl ConditionalArgument {
-    pub(super) fn applies(&self, version: &str, node_options: &str) -> bool {
+    /// Whether it is given to an interpreter of `version`, for a function with these `NODE_OPTIONS`.
+    #[must_use]
+    pub fn applies(&self, version: &str, node_options: &str) -> bool {
         let numbers =
             |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
         numbers(version) >= numbers(&self.since)
