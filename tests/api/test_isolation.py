@@ -63,6 +63,7 @@ def handler(event, context):
         "pivot_root": lambda: call(155, b"/tmp", b"/tmp"),
         "chroot": lambda: os.chroot("/tmp"),
         "mknod": lambda: os.mknod("/tmp/disk", 0o60666, os.makedev(8, 0)),
+        "mknod of memory": lambda: os.mknod("/tmp/memory", 0o20666, os.makedev(1, 1)),
         "ptrace init": lambda: call(101, 16, 1, 0, 0),
         "read init's memory": lambda: open("/proc/1/mem", "rb").read(1),
         "read init's environment": lambda: open("/proc/1/environ").read() or 1 / 0,
@@ -246,3 +247,18 @@ def handler(event, context):
     assert json.loads(answer["Payload"].read())["errorType"] == "Sandbox.Timedout"
     names = json.loads(client.invoke(FunctionName=name, Payload=b'{"look": true}')["Payload"].read())
     assert len(names) <= 2, names
+
+
+def test_named_pipes(deploy, client):
+    """What is no device can be made, as on AWS."""
+    code = """
+import os, stat
+def handler(event, context):
+    os.mkfifo("/tmp/pipe")
+    reader = os.open("/tmp/pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with open("/tmp/pipe", "w") as writer:
+        writer.write("through")
+    os.mknod("/tmp/file")
+    return [os.read(reader, 100).decode(), stat.S_ISREG(os.stat("/tmp/file").st_mode)]
+"""
+    assert json.loads(client.invoke(FunctionName=deploy(packages.python(code)))["Payload"].read()) == ["through", True]

@@ -20,6 +20,7 @@ KEYS = {
     "architectures",
     "features",
     "command",
+    "starter",
     "entrypoints",
     "interpreter",
     "environment",
@@ -36,8 +37,8 @@ def read(path):
 
 def test_all_are_there():
     found = {os.path.basename(os.path.dirname(path)) for path in FILES}
-    assert found >= {"python3.10", "python3.14", "nodejs18.x", "nodejs24.x", "provided.al2023", "ruby3.3", "java25"}
-    assert len(found) == 24
+    assert found >= {"python3.10", "python3.14", "nodejs18.x", "nodejs24.x", "provided.al2023", "ruby3.3", "java25", "dotnet8"}
+    assert len(found) == 27
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.split(os.sep)[-2])
@@ -53,5 +54,5 @@ def test_description(path):
         return
     assert runtime["execution-environment"] == "AWS_Lambda_" + runtime["identifier"]
     assert runtime["command"][0] == "/var/lang/bin/" + runtime["interpreter"]["binary"]
-    entry = os.path.relpath(runtime["command"][-1], "/var/runtime")
+    entry = os.path.relpath(runtime.get("starter", runtime["command"][-1]), "/var/runtime")
     assert os.path.isfile(os.path.join(RUNTIMES, runtime["family"], "client", entry))

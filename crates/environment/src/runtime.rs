@@ -289,18 +289,19 @@ impl Catalogue {
             let given = |reason| given(path, reason);
             let found = self.interpreters.probe(path, &definition.family);
             let found = found.ok_or_else(|| given("cannot be run".to_owned()))?;
-            if !wanted.accepts(&found.version) {
-                let reason = format!("has version {}, but {} is needed", found.version, wanted.version);
-                return Err(given(reason));
-            }
-            return Ok(Base::Host(Some(found)));
+            return match found.serving(wanted) {
+                Ok(found) => Ok(Base::Host(Some(found))),
+                Err(found) => {
+                    Err(given(format!("has version {}, but {} is needed", found.version, wanted.version)))
+                }
+            };
         }
         let mut others = Vec::new();
         for found in self.interpreters.candidates(&wanted.names, &definition.family) {
-            if wanted.accepts(&found.version) {
-                return Ok(Base::Host(Some(found)));
+            match found.serving(wanted) {
+                Ok(found) => return Ok(Base::Host(Some(found))),
+                Err(found) => others.push(found.version),
             }
-            others.push(found.version);
         }
         others.extend(self.interpreters.other_versions(&definition.family));
         others.sort();
@@ -371,7 +372,10 @@ mod tests {
     fn what_is_missing_is_said_in_one_sentence() {
         let (_directory, catalogue) = catalogue();
         let unknown = catalogue.resolve("cobol85").unwrap_err().to_string();
-        assert!(unknown.starts_with("there is no runtime cobol85; the known ones are java11, "), "{unknown}");
+        assert!(
+            unknown.starts_with("there is no runtime cobol85; the known ones are dotnet10, "),
+            "{unknown}"
+        );
         let settings = Settings {
             data_directory: catalogue.settings.data_directory.clone(),
             interpreters: BTreeMap::from([("python3.12".to_owned(), PathBuf::from("/nowhere/python"))]),
@@ -383,8 +387,12 @@ mod tests {
     #[test]
     fn command_lines() {
         let (_directory, catalogue) = catalogue();
-        let found =
-            Found { version: "22.12.0".to_owned(), prefix: "/usr".into(), binary: "bin/nodejs".into() };
+        let found = Found {
+            version: "22.12.0".to_owned(),
+            also: Vec::new(),
+            prefix: "/usr".into(),
+            binary: "bin/nodejs".into(),
+        };
         let node = Resolved {
             definition: catalogue.definitions["nodejs22.x"].clone(),
             added: None,

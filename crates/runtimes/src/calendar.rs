@@ -135,7 +135,7 @@ mod tests {
     fn everything_embedded_is_read() {
         let others: Others = toml::from_str(embedded::OTHERS).unwrap();
         let defined = definitions().unwrap();
-        assert!(defined.len() >= 24 && others.runtime.len() >= 20, "some are missing");
+        assert!(defined.len() >= 27 && others.runtime.len() >= 20, "some are missing");
         assert_eq!(all().len(), defined.len() + others.runtime.len());
         for known in all() {
             assert_eq!(all().iter().filter(|other| other.identifier == known.identifier).count(), 1);

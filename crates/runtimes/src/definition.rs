@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct Definition {
     /// E.g. `python3.12`.
     pub identifier: String,
-    /// `python`, `nodejs`, `ruby` or `provided`: which client it has.
+    /// `python`, `nodejs`, `ruby`, `java`, `dotnet` or `provided`: which client it has.
     pub family: String,
     /// `AL2` or `AL2023`.
     pub operating_system: String,
@@ -24,6 +24,9 @@ pub struct Definition {
     pub features: Vec<Feature>,
     /// The command line in the sandbox; empty where an entry point is executed.
     pub command: Vec<String>,
+    /// A script of the client's that starts the command, and with it the function's wrapper.
+    #[serde(default)]
+    pub starter: Option<String>,
     /// Files of which the first that exists is executed.
     #[serde(default)]
     pub entrypoints: Vec<String>,
@@ -54,6 +57,7 @@ impl Definition {
             architectures: Vec::new(),
             features: Vec::new(),
             command: Vec::new(),
+            starter: None,
             entrypoints: Vec::new(),
             interpreter: None,
             environment: BTreeMap::new(),

@@ -7,16 +7,30 @@ use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
+use rushlight_runtimes::Interpreter;
 
 /// An interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     /// E.g. `3.12.1`.
     pub(super) version: String,
+    /// Other versions that the same executable runs.
+    pub(super) also: Vec<String>,
     /// The tree that holds it and its libraries: becomes `/var/lang`.
     pub(super) prefix: PathBuf,
     /// The executable below the prefix.
     pub(super) binary: PathBuf,
+}
+
+impl Found {
+    /// The same as the version that serves, if it has one.
+    pub(super) fn serving(self, wanted: &Interpreter) -> Result<Self, Self> {
+        let mut all = std::iter::once(&self.version).chain(&self.also);
+        match all.find(|version| wanted.accepts(version)).cloned() {
+            Some(version) => Ok(Self { version, ..self }),
+            None => Err(self),
+        }
+    }
 }
 
 /// What was asked of interpreters, so that each is run once.
@@ -35,6 +49,7 @@ pub(super) fn language(family: &str) -> &str {
         "nodejs" => "Node.js",
         "ruby" => "Ruby",
         "java" => "Java",
+        "dotnet" => ".NET",
         other => other,
     }
 }
@@ -100,6 +115,7 @@ fn ask(path: &Path, family: &str) -> Option<Found> {
             "puts RUBY_VERSION, RbConfig::CONFIG['prefix'], File.realpath(RbConfig.ruby)",
         ],
         "java" => &["-XshowSettings:properties", "-version"],
+        "dotnet" => &["--list-runtimes"],
         _ => return None,
     };
     let mut command = Command::new(path);
@@ -109,11 +125,26 @@ fn ask(path: &Path, family: &str) -> Option<Found> {
         return of_java(&String::from_utf8(output.stderr).ok()?);
     }
     let text = String::from_utf8(output.stdout).ok()?;
+    if family == "dotnet" {
+        return of_dotnet(&text, path);
+    }
     let mut lines = text.lines();
     let (version, prefix, executable) = (lines.next()?, lines.next()?, lines.next()?);
     let prefix = Path::new(prefix).canonicalize().ok()?;
     let binary = Path::new(executable).strip_prefix(&prefix).ok()?.to_owned();
-    Some(Found { version: version.to_owned(), prefix, binary })
+    Some(Found { version: version.to_owned(), also: Vec::new(), prefix, binary })
+}
+
+/// .NET lists all of its versions that there are.
+fn of_dotnet(runtimes: &str, path: &Path) -> Option<Found> {
+    let core = runtimes.lines().filter_map(|line| line.strip_prefix("Microsoft.NETCore.App "));
+    let mut versions: Vec<String> =
+        core.filter_map(|rest| rest.split(' ').next()).map(str::to_owned).collect();
+    let version = versions.pop()?;
+    let executable = path.canonicalize().ok()?;
+    let prefix = executable.parent()?.to_owned();
+    let binary = executable.file_name()?.into();
+    Some(Found { version, also: versions, prefix, binary })
 }
 
 /// Java says what it is among all of its properties.
@@ -132,7 +163,7 @@ fn of_java(properties: &str) -> Option<Found> {
         }
         _ => home,
     };
-    Some(Found { version: version.to_owned(), prefix, binary: "bin/java".into() })
+    Some(Found { version: version.to_owned(), also: Vec::new(), prefix, binary: "bin/java".into() })
 }
 
 /// Directories in which executables may be, best first.
@@ -177,6 +208,12 @@ fn places(family: &str) -> Vec<PathBuf> {
                 PathBuf::from("/opt/java"),
             ]
         }
+        "dotnet" => {
+            places.extend(env::var_os("DOTNET_ROOT").map(PathBuf::from));
+            places.extend(["/usr/share/dotnet", "/usr/lib/dotnet"].map(PathBuf::from));
+            places.push(home.join(".dotnet"));
+            Vec::new()
+        }
         _ => Vec::new(),
     };
     for directory in versions {
@@ -208,6 +245,24 @@ mod tests {
             assert!(found.version.starts_with("3."), "{found:?}");
             assert!(found.prefix.join(&found.binary).is_file(), "{found:?}");
         }
+    }
+
+    #[test]
+    fn dotnet_has_several_versions() {
+        let listed = "Microsoft.AspNetCore.App 8.0.11 [/usr/share/dotnet/shared/Microsoft.AspNetCore.App]\n\
+                      Microsoft.NETCore.App 8.0.11 [/usr/share/dotnet/shared/Microsoft.NETCore.App]\n\
+                      Microsoft.NETCore.App 10.0.1 [/usr/share/dotnet/shared/Microsoft.NETCore.App]\n";
+        let found = of_dotnet(listed, Path::new("/bin/true")).unwrap();
+        let wanted = |version: &str| Interpreter {
+            names: vec![],
+            version: version.to_owned(),
+            binary: String::new(),
+            in_place: false,
+        };
+        assert_eq!(found.clone().serving(&wanted("8.0")).unwrap().version, "8.0.11");
+        assert_eq!(found.clone().serving(&wanted("10.0")).unwrap().version, "10.0.1");
+        assert_eq!(found.serving(&wanted("6.0")).unwrap_err().version, "10.0.1");
+        assert_eq!(of_dotnet("", Path::new("/bin/true")), None);
     }
 
     #[test]

@@ -134,7 +134,9 @@ impl Resolved {
 
     /// Whether it is ours to start the function's wrapper script.
     pub(crate) fn is_wrapped_by_us(&self) -> bool {
-        self.has_client() && !matches!(&self.base, Base::Root(root) if root.client == Client::Own)
+        let starts_itself = self.definition.starter.is_some()
+            || matches!(&self.base, Base::Root(root) if root.client == Client::Own);
+        self.has_client() && !starts_itself
     }
 
     /// What the sandbox is made on.
@@ -173,6 +175,16 @@ impl Resolved {
     /// The command line for a function with that much memory; empty where an entry point is executed instead.
     /// `node_options` is the function's own `NODE_OPTIONS`.
     pub(crate) fn command(&self, memory_size_mb: u32, node_options: &str) -> Vec<String> {
+        let words = self.words(memory_size_mb, node_options);
+        match &self.definition.starter {
+            Some(starter) if !matches!(&self.base, Base::Root(root) if root.client == Client::Own) => {
+                ["/bin/sh".to_owned(), starter.clone()].into_iter().chain(words).collect()
+            }
+            _ => words,
+        }
+    }
+
+    fn words(&self, memory_size_mb: u32, node_options: &str) -> Vec<String> {
         let young = memory_size_mb / 10;
         let fill = |word: &String| {
             word.replace("{semi_space_mb}", &(young / 2).to_string())

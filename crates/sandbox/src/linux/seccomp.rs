@@ -255,6 +255,13 @@ mod tests {
         assert_eq!(ask(libc::SYS_personality, 0, 0), SECCOMP_RET_ALLOW);
         assert_eq!(ask(libc::SYS_personality, 0x0004_0000, 0), EPERM);
         assert_eq!(ask(libc::SYS_clone3, 0, 0), ENOSYS);
+        let mode = |kind: libc::mode_t| i32::try_from(kind | 0o600).unwrap();
+        for kind in [libc::S_IFIFO, libc::S_IFSOCK, libc::S_IFREG, 0] {
+            assert_eq!(ask(libc::SYS_mknodat, libc::AT_FDCWD, mode(kind)), SECCOMP_RET_ALLOW, "{kind:o}");
+        }
+        for kind in [libc::S_IFCHR, libc::S_IFBLK, libc::S_IFBLK | libc::S_IFIFO] {
+            assert_eq!(ask(libc::SYS_mknodat, libc::AT_FDCWD, mode(kind)), EPERM, "{kind:o}");
+        }
     }
 
     #[test]

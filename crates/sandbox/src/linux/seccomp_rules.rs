@@ -34,6 +34,9 @@ pub(super) enum Condition {
     NetlinkRoute,
 }
 
+/// What the modes of character and block devices have in common, and those of pipes, sockets and files have not.
+const DEVICES: u64 = (S_IFCHR & S_IFBLK) as u64;
+
 const NAMESPACES: u64 = (CLONE_NEWUSER
     | CLONE_NEWNS
     | CLONE_NEWPID
@@ -462,6 +465,17 @@ pub(super) const ALLOWED_IF: &[Conditional] = &[
         reason: "pairs exist in this family only",
         call: SYS_socketpair,
         condition: Condition::Equals { argument: 0, value: AF_UNIX as u64 },
+    },
+    Conditional {
+        reason: "named pipes, sockets and plain files, but no devices",
+        call: SYS_mknodat,
+        condition: Condition::Lacks { argument: 2, bits: DEVICES },
+    },
+    #[cfg(target_arch = "x86_64")]
+    Conditional {
+        reason: "the same by its older name",
+        call: libc::SYS_mknod,
+        condition: Condition::Lacks { argument: 1, bits: DEVICES },
     },
     Conditional {
         reason: "the normal personality",

@@ -184,6 +184,7 @@ pub async fn privileged_calls_are_refused(harness: &Harness) {
             "-100, b'/', ctypes.create_string_buffer(8), 0, 0",
         ),
         ("mknod", libc::SYS_mknodat, "-100, b'/tmp/disk', 0o60666, 0xfe00"),
+        ("mknod-memory", libc::SYS_mknodat, "-100, b'/tmp/memory', 0o20666, 0x101"),
         ("init-module", libc::SYS_init_module, "b'', 0, b''"),
         ("kexec-load", libc::SYS_kexec_load, "0, 0, 0, 0"),
         ("reboot", libc::SYS_reboot, "0xfee1dead, 672274793, 0, 0"),
