@@ -166,11 +166,12 @@ class RuntimeApi {
 
   #receive(chunk) {
     // The chunk is overwritten by the next read: what outlives this call is copied.
-    let data = this.received === undefined ? chunk : this.#joined(chunk);
+    const isOwn = this.received !== undefined;
+    let data = isOwn ? this.#joined(chunk) : chunk;
     while (data.length > 0) {
       const answer = parseAnswer(data);
       if (answer === undefined) {
-        this.received = data === chunk ? Buffer.from(data) : data;
+        this.received = isOwn ? data : Buffer.from(data);
         return true;
       }
       data = data.subarray(answer.end);

@@ -1,0 +1,138 @@
+"""One table of scenarios for every version of Python and Node.js that is here. Other languages have tests of their own:
+test_ruby, test_java, test_dotnet, test_go, test_rust_function."""
+
+import base64
+import json
+
+import pytest
+
+import packages
+from conftest import ISOLATION, ROOT
+from server import ACCOUNT, REGION, TOOLS, runtimes, wait_until
+from test_aws_runtime_clients import interpreters
+
+ROOTS = {"python3.14": TOOLS / "roots/python3.14"}
+
+
+def here():
+    """Runtimes with what they are run on, if the server does not find it by itself."""
+    found = {name: None for name, listing in runtimes().items() if listing["status"] == "found" and name.startswith(("python", "nodejs"))}
+    found |= {f"nodejs{version}.x": path for version, path in interpreters.nodejs_interpreters().items()}
+    found |= {name: path for name, path in ROOTS.items() if ROOT and path.exists()}
+    return found
+
+
+HERE = here()
+LAYERS = {
+    "python": {"python/of_layer.py": "NAME = 'the layer'\n"},
+    "nodejs": {
+        "nodejs/node_modules/of-layer/package.json": '{"name": "of-layer", "main": "index.js"}',
+        "nodejs/node_modules/of-layer/index.js": "module.exports = 'the layer';\n",
+    },
+}
+WRAPPER = {"wrap": "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n"}
+ERRORS = {"python": ("KeyError", "'as asked'", "RuntimeError"), "nodejs": ("RangeError", "as asked", "Error")}
+
+
+def test_which_are_here():
+    """What `./dev test` can have: a table with fewer rows shows less than it says."""
+    assert len([name for name in HERE if name.startswith("python")]) >= 3 and any(name.startswith("nodejs") for name in HERE)
+
+
+class Scenarios:
+    def __init__(self, server, deployer, runtime):
+        self.server, self.client, self._deploy, self.runtime = server, server.client(), deployer(server), runtime
+        self.family = runtime[:6]
+        source = {"python": "scenarios.py", "nodejs": "scenarios.mjs"}[self.family]
+        self.files = {f"index.{source.rsplit('.')[1]}": packages.source(source)}
+        layer = packages.package(LAYERS[self.family] | WRAPPER)
+        arn = self.client.publish_layer_version(LayerName=runtime.replace(".", "-"), Content={"ZipFile": layer})["LayerVersionArn"]
+        self.layers = [arn]
+        self.name = self.deploy()
+
+    def deploy(self, **settings):
+        settings = {"Layers": self.layers, "Timeout": 10, "MemorySize": 256} | settings
+        return self._deploy(packages.package(self.files), runtime=self.runtime, **settings)
+
+    def __call__(self, do=None, name=None, **event):
+        answer = self.client.invoke(FunctionName=name or self.name, Payload=json.dumps({"do": do} | event), LogType="Tail")
+        self.tail = base64.b64decode(answer["LogResult"]).decode()
+        return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    flags = [flag for name, path in HERE.items() if path for flag in ("--runtime", f"{name}={path}")]
+    instance = serve("--isolation", ISOLATION, *flags)
+    yield instance
+    assert instance.stop() == 0
+
+
+@pytest.fixture(scope="module", params=sorted(HERE))
+def run(server, deployer, request):
+    return Scenarios(server, deployer, request.param)
+
+
+def test_events_context_and_environment(run):
+    event = {"do": None, "a": [1, 2.5, "\u2603\u0000\"", None, True, {}]}
+    error, found = run(a=event["a"])
+    assert error is None and found["event"] == event
+    assert run.runtime in (f"python{found['runtime']}", f"nodejs{found['runtime']}.x")
+    assert (found["name"], found["version"], found["memory"]) == (run.name, "$LATEST", 256)
+    assert found["arn"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{run.name}"
+    assert found["group"] == f"/aws/lambda/{run.name}" and "[$LATEST]" in found["stream"] and 5000 < found["remaining"] <= 10000
+    environment = found["environment"]
+    assert environment["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{run.runtime}" and environment["_HANDLER"] == "index.handler"
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "LAMBDA_TASK_ROOT", "_X_AMZN_TRACE_ID", "TZ"} <= set(environment)
+    again = run()[1]
+    assert again["request"] != found["request"] and again["stream"] == found["stream"]
+
+
+def test_errors(run):
+    kind, message, init = ERRORS[run.family]
+    error, body = run("raise")
+    assert error == "Unhandled" and (body["errorType"], body["errorMessage"]) == (kind, message)
+    assert any("index" in line for line in body.get("stackTrace") or body["trace"])
+    assert kind in run.tail and run()[0] is None
+    error, body = run(name=run.deploy(Environment={"Variables": {"FAIL": "yes"}}))
+    assert error == "Unhandled" and (body["errorType"], body["errorMessage"]) == (init, "as asked")
+
+
+def test_ends_of_the_process(run):
+    assert run("exit")[1]["errorType"] == "Runtime.ExitError"
+    assert run()[0] is None
+    error, body = run("sleep", name=run.deploy(Timeout=1))
+    assert body["errorMessage"].endswith("Task timed out after 1.00 seconds") and body["errorType"] == "Sandbox.Timedout"
+    body = run("memory", name=run.deploy(MemorySize=128))[1]
+    assert body["errorType"] in ("Runtime.OutOfMemory", "Runtime.ExitError", "RangeError"), body
+
+
+def test_payloads_of_every_size(run):
+    assert run("large", size=6_000_000) == (None, "x" * 6_000_000)
+    assert run("large", size=7_000_000)[1]["errorType"] == "Function.ResponseSizeTooLarge"
+    # Several times: the next event may come in one piece with the answer to a result, and in pieces of its own.
+    for size in (5_900_000, 70_000, 5_900_000, 200_000, 5_900_000):
+        error, found = run(padding="y" * size)
+        assert error is None and found["event"]["padding"] == "y" * size, found
+
+
+def test_logs(run):
+    run("say")
+    lines = run.tail.splitlines()
+    assert "printed" in lines and any("logged" in line and line.upper().count("INFO") for line in lines)
+    name = run.deploy(LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "INFO"})
+    request = run("say", name=name)[1]["request"]
+    read = lambda: [event["message"] for event in run.server.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]]  # noqa: E731,E501
+    wait_until(lambda: any("platform.report" in line for line in read()))
+    logged = next(json.loads(line) for line in read() if line.startswith("{") and '"logged"' in line)
+    assert logged["level"] == "INFO" and request in (logged.get("requestId"), logged.get("AWSRequestId")) and "timestamp" in logged
+
+
+def test_layers_and_wrappers(run):
+    assert run("layer") == (None, "the layer")
+    if run.runtime in ROOTS:
+        return  # Its root file system has no shell to run a script.
+    name = run.deploy(Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"}})
+    assert run(name=name)[1]["environment"]["WRAPPED"] == "yes"
+    missing = run.deploy(Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/absent"}})
+    assert run(name=missing)[1]["errorMessage"].endswith("Runtime exited with error: exit status 127")
