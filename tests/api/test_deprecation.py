@@ -160,7 +160,7 @@ def test_ten_years_by_todays_policy(years, calendar, runtime):
     assert by_channel["health"] == by_channel["advisor"] | {"channel": "health"}
     assert (by_channel["email"]["region"], by_channel["email"]["deprecation"]) == (REGION, str(deprecation))
     sender, to, mail = mails.mails[0]
-    assert (sender, to) == ("lambda@example.com", ["owner@example.com", "other@example.com"])
+    assert (sender, sorted(to)) == ("lambda@example.com", ["other@example.com", "owner@example.com"])
     assert mail["Subject"] == f"Support for {runtime} ends on {deprecation}" and arn(name) in mail.get_content()
     assert mails.users == [(b"rush", b"li@ght")]
     assert f"email    {runtime:16} ends {deprecation}, created until {calendar[runtime]['blockCreate']}: 1 in account" in here.server.rushlight("runtimes", "notices").stdout

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+import time
 
 import pytest
 
@@ -185,6 +186,21 @@ def test_batches_go_on_after_a_crash(runtimes, roots):
     moved(5)
     advance(600)
     here.settle("complete")
+
+
+def test_a_crash_does_not_hurry(runtimes, roots):
+    """A server that is started again moves the next batch, and not all that is left."""
+    here = runtimes()
+    names = [here.deploy() for _ in range(5)]
+    here.publish(roots("new"))
+    here.cli("rollout", here.runtime, "--batch", "2", "--pause", "3600")
+    answers = lambda: sorted(here.call(name) for name in names)  # noqa: E731
+    wait_until(lambda: answers() == ["new"] * 2 + ["own"] * 3)
+    here.server.kill()
+    here.server.start()
+    wait_until(lambda: answers() == ["new"] * 4 + ["own"])
+    time.sleep(1)
+    assert answers() == ["new"] * 4 + ["own"]
 
 
 def test_failures_roll_back(runtimes, roots):

@@ -118,7 +118,8 @@ async fn concerned(control: &Control) -> Result<BTreeMap<(Scope, String), Concer
     for head in &heads {
         let published = head.versions.keys().map(|number| Version::Published(*number));
         for version in [Version::Latest].into_iter().chain(published) {
-            let configuration = control.version(head, version).await?;
+            // Deleted meanwhile, or its row is lost: notice of others is not held up for it.
+            let Ok(configuration) = control.version(head, version).await else { continue };
             let Code::Zip { runtime, .. } = &configuration.code else { continue };
             let of = concerned.entry((head.id.scope.clone(), runtime.clone())).or_default();
             let arn = head.id.qualified_arn(&Qualifier::from(version));

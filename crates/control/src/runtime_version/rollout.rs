@@ -21,7 +21,7 @@ use rushlight_model::clock::Timestamp;
 use rushlight_model::function::{Code, FunctionConfiguration, FunctionHead};
 use rushlight_model::invocation::Outcomes;
 use rushlight_model::runtime_management::RuntimeUpdates;
-use rushlight_model::runtime_version::{Phase, PublishedRuntimes, RuntimeVersion, hash_of};
+use rushlight_model::runtime_version::{Phase, PublishedRuntimes, Rank, RuntimeVersion, hash_of};
 use rushlight_model::version::Version;
 use rushlight_store::table::UpdateError;
 
@@ -91,10 +91,7 @@ async fn pass(control: &Control, everything: bool) -> Result<Pass> {
     let versions = || all.iter().flat_map(|published| &published.versions);
     let withdrawn = |version: &&RuntimeVersion| matches!(version.phase, Phase::Withdrawn { left: false, .. });
     if everything || versions().any(|version| withdrawn(&version)) {
-        let lost = |published: &PublishedRuntimes, hash: &str| match published.get(hash) {
-            None => true,
-            Some(version) => matches!(version.phase, Phase::Withdrawn { .. }),
-        };
+        let lost = |_: &PublishedRuntimes, has: Rank| has == Rank::None;
         if move_batch(control, u32::MAX, lost).await?.is_incomplete {
             return Ok(Pass::Again);
         }
@@ -119,7 +116,7 @@ async fn pass(control: &Control, everything: bool) -> Result<Pass> {
 async fn roll_out(control: &Control, version: &RuntimeVersion) -> Result<bool> {
     let Phase::Two(rollout) = &version.phase else { return Ok(true) };
     loop {
-        let of_this = |published: &PublishedRuntimes, _: &str| published.get(&version.hash).is_some();
+        let of_this = |published: &PublishedRuntimes, _: Rank| published.get(&version.hash).is_some();
         let batch = move_batch(control, rollout.batch, of_this).await?;
         if batch.moved.is_empty() {
             if !batch.is_incomplete {
@@ -184,11 +181,12 @@ impl Batch {
     }
 }
 
-/// Gives up to `most` functions what they are due, of those whose runtime and present version `is_meant` takes.
+/// Gives up to `most` functions what they are due, of those whose runtime, and rank of the version that they have,
+/// `is_meant` takes.
 async fn move_batch(
     control: &Control,
     most: u32,
-    is_meant: impl Fn(&PublishedRuntimes, &str) -> bool,
+    is_meant: impl Fn(&PublishedRuntimes, Rank) -> bool,
 ) -> Result<Batch> {
     let mut heads = Vec::new();
     ledger::for_each_row(&control.functions, |_, head| {
@@ -235,11 +233,12 @@ impl Control {
     async fn due_versions(
         &self,
         head: &Arc<FunctionHead>,
-        is_meant: &impl Fn(&PublishedRuntimes, &str) -> bool,
+        is_meant: &impl Fn(&PublishedRuntimes, Rank) -> bool,
     ) -> Result<Vec<Due>> {
         let mut due = Vec::new();
         let mut consider = |configuration: &FunctionConfiguration| {
             let Code::Zip { runtime, .. } = &configuration.code else { return };
+            let Some(own) = self.runtimes.own(runtime) else { return };
             let published = self.runtime_versions.of(runtime);
             let has = configuration.runtime_version_arn.as_deref().map_or("", hash_of);
             let follows = match head.runtime_updates(configuration.version) {
@@ -251,7 +250,7 @@ impl Control {
                 }
             };
             if follows
-                && is_meant(&published, has)
+                && is_meant(&published, published.rank(has, &own.hash))
                 && let Some(arn) = self.due_runtime(&head.id.scope, configuration)
             {
                 due.push(Due { version: configuration.version, arn });
@@ -259,7 +258,13 @@ impl Control {
         };
         let published = head.versions.keys().map(|number| Version::Published(*number));
         for version in [Version::Latest].into_iter().chain(published) {
-            consider(&self.version(head, version).await?);
+            match self.version(head, version).await {
+                Ok(configuration) => consider(&configuration),
+                // Deleted meanwhile, or its row is lost: that of others is not held up for it.
+                Err(error) => {
+                    tracing::debug!(function = %head.id.arn(), %version, %error, "runtime_version.skipped")
+                }
+            }
         }
         Ok(due)
     }
