@@ -1,6 +1,7 @@
 """SnapStart: versions that are initialised when they are published, hooks, restores, failures, and years of disuse."""
 
 import concurrent.futures
+import itertools
 import json
 import shutil
 import time
@@ -147,6 +148,44 @@ def test_published_and_restored(here):
     # $LATEST is as ever.
     assert here.call(name, "$LATEST")["course"] == ["init"]
     assert here.call(name, "$LATEST")["environment"]["AWS_LAMBDA_INITIALIZATION_TYPE"] == "on-demand"
+
+
+def test_extensions_and_telemetry(here):
+    """An extension is started and subscribes before the snapshot, is told of what comes after the restore, and works."""
+    layer = here.lambda_.publish_layer_version(
+        LayerName=unique("subscriber"), Content={"ZipFile": packages.package({"extensions/agent": packages.source("subscriber.py")})}
+    )
+    variables = {"TELEMETRY": json.dumps({"api": "telemetry"})}
+    name = here.deploy(Layers=[layer["LayerVersionArn"]], Environment={"Variables": variables})
+    version = here.publish(name)
+    log = here.log(name)
+    assert "EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE,SHUTDOWN]" in log
+    assert "TELEMETRY\tName: agent\tState: Subscribed\tTypes: [Platform, Function]" in log
+
+    def records():
+        batches = [json.loads(line) for line in here.log(name) if line.startswith('{"extension"') and '"batch"' in line]
+        return [record for batch in batches for record in batch["batch"]]
+
+    # Both in one environment: the second invocation lets the extension say what came after the first.
+    for count in (1, 2):
+        assert here.call(name, version)["course"][-1] == "after"
+        wait_until(lambda: sum(line.startswith("REPORT") for line in here.log(name)) == count)
+    wait_until(lambda: "platform.report" in [record["type"] for record in records()], what="the report at the extension")
+    kinds = [record["type"].removeprefix("platform.") for record in records()]
+    for earlier, later in itertools.pairwise(
+        ["initStart", "initRuntimeDone", "initReport", "restoreStart", "restoreRuntimeDone", "restoreReport", "start", "runtimeDone", "report"]
+    ):
+        assert kinds.index(earlier) < kinds.index(later), kinds
+    by_kind = {record["type"].removeprefix("platform."): record["record"] for record in reversed(records())}
+    assert [by_kind[kind]["initializationType"] for kind in ("initStart", "initRuntimeDone", "initReport")] == ["snap-start"] * 3
+    start = by_kind["restoreStart"]
+    assert (start["functionName"], start["functionVersion"]) == (name, version)
+    assert start["runtimeVersionArn"] == here.state(name, version)["RuntimeVersionConfig"]["RuntimeVersionArn"]
+    assert by_kind["restoreRuntimeDone"] == {"status": "success"}
+    assert by_kind["restoreReport"]["status"] == "success"
+    metrics = by_kind["report"]["metrics"]
+    assert metrics["restoreDurationMs"] == by_kind["restoreReport"]["metrics"]["durationMs"]
+    assert "initDurationMs" not in metrics
 
 
 def test_nothing_is_the_same_twice(here):
