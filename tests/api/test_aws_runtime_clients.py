@@ -20,11 +20,13 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import sys
 from dataclasses import dataclass, field
 
 import packages
 import pytest
+import root_file_systems
 from conftest import ISOLATION
 from server import REPOSITORY, unique, wait_until
 
@@ -178,6 +180,26 @@ def on_the_machine(names):
     """The first of these programs that a sandbox has as well."""
     paths = (f"{place}/{name}" for place in ("/usr/local/bin", "/usr/bin") for name in names)
     return next((path for path in paths if os.access(path, os.X_OK) and os.path.realpath(path).startswith("/usr/")), None)
+
+
+def python_with_aws_client():
+    """A version of Python that a sandbox has as well, where it is, and the folder with AWS' client for it."""
+    for version in reversed(interpreters.PYTHON_VERSIONS):
+        interpreter, client = on_the_machine([f"python{version}"]), interpreters.aws_python(version)
+        if interpreter and client:
+            return version, interpreter, client
+    pytest.skip(f"no Python of /usr with AWS' client for it: {HOW}")
+
+
+def with_aws_python(root):
+    """Makes a root file system with Python at /var/lang/bin/python3, and AWS' client in /packages."""
+    _, interpreter, client = python_with_aws_client()
+    root_file_systems.with_python(root, interpreter, "python3")
+    shutil.copytree(client, root / "packages")
+    for native in (root / "packages").glob("*.so"):
+        for library in root_file_systems.linked(native):
+            root_file_systems.put(root, library)
+    return root
 
 
 class Comparison:
@@ -370,12 +392,7 @@ def error_type(answer):
 
 @pytest.fixture(scope="module")
 def python(serve, deployer):
-    for version in reversed(interpreters.PYTHON_VERSIONS):
-        interpreter, client = on_the_machine([f"python{version}"]), interpreters.aws_python(version)
-        if interpreter and client:
-            break
-    else:
-        pytest.skip(f"no Python of /usr with AWS' client for it: {HOW}")
+    version, interpreter, client = python_with_aws_client()
     server = serve("--isolation", ISOLATION, "--runtime", f"python{version}={interpreter}")
     bootstrap = (
         f"#!/bin/sh\nexport AWS_EXECUTION_ENV=AWS_Lambda_python{version}\n"

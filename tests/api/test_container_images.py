@@ -12,9 +12,8 @@ import pytest
 
 import images
 import packages
-import root_file_systems
 from server import ROLE, unique, wait_until
-from test_aws_runtime_clients import HOW, interpreters, on_the_machine
+from test_aws_runtime_clients import with_aws_python
 
 pytestmark = [
     pytest.mark.root,
@@ -39,17 +38,7 @@ COMMAND = {"Entrypoint": ["/var/lang/bin/python3", "-m", "awslambdaric"], "Cmd":
 @pytest.fixture(scope="module")
 def layers(tmp_path_factory):
     """Python with AWS' client, and what an image has besides."""
-    for version in reversed(interpreters.PYTHON_VERSIONS):
-        interpreter, client = on_the_machine([f"python{version}"]), interpreters.aws_python(version)
-        if interpreter and client:
-            break
-    else:
-        pytest.skip(f"no Python of /usr with AWS' client for it: {HOW}")
-    root = root_file_systems.with_python(tmp_path_factory.mktemp("image") / "root", interpreter, "python3")
-    shutil.copytree(client, root / "packages")
-    for native in (root / "packages").glob("*.so"):
-        for library in root_file_systems.linked(native):
-            root_file_systems.put(root, library)
+    root = with_aws_python(tmp_path_factory.mktemp("image") / "root")
     base = images.layer({"data": None, "data/kept": "x", "data/removed": "x", "which": "base", "opt": None}, root)
     code = images.layer({
         "data/.wh.removed": "", "data/added": "x", "which": "one", "var/task": None, "var/task/image.py": packages.source("image.py"),

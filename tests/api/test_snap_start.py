@@ -3,7 +3,6 @@
 import concurrent.futures
 import itertools
 import json
-import shutil
 import time
 
 import botocore.exceptions
@@ -11,10 +10,9 @@ import pytest
 
 import images
 import packages
-import root_file_systems
 from conftest import ISOLATION
 from server import ROLE, unique, wait_until
-from test_aws_runtime_clients import HOW, interpreters, on_the_machine
+from test_aws_runtime_clients import with_aws_python
 
 SNAP = {"ApplyOn": "PublishedVersions"}
 CODE = """
@@ -349,18 +347,8 @@ def test_years_of_disuse(serve, deployer, snap_start_runtime):
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     """A directory with an image of Python and AWS' own client, `localhost/team/snap`, whose code is `PACKAGE`'s."""
-    for version in reversed(interpreters.PYTHON_VERSIONS):
-        interpreter, client = on_the_machine([f"python{version}"]), interpreters.aws_python(version)
-        if interpreter and client:
-            break
-    else:
-        pytest.skip(f"no Python of /usr with AWS' client for it: {HOW}")
     directory = tmp_path_factory.mktemp("images")
-    root = root_file_systems.with_python(tmp_path_factory.mktemp("image") / "root", interpreter, "python3")
-    shutil.copytree(client, root / "packages")
-    for native in (root / "packages").glob("*.so"):
-        for library in root_file_systems.linked(native):
-            root_file_systems.put(root, library)
+    root = with_aws_python(tmp_path_factory.mktemp("image") / "root")
     command = {"Entrypoint": ["/var/lang/bin/python3", "-m", "awslambdaric"], "WorkingDir": "/var/task", "Env": ["PYTHONPATH=/packages"]}
     layout = images.Layout(directory / "team/snap")
     layout.add("aws", [images.layer({}, root), images.layer({"var/task": None, "var/task/function.py": CODE})], Cmd=["function.handler"], **command)
