@@ -52,5 +52,37 @@ pub async fn measure(settings: &Settings, function: &Function, report: &mut Repo
         bare.push(millis(&of_server, 0.5), millis(&to_next, 0.5));
     }
     report.add([answered, least, bare]);
+    if function.starts_from_snapshots() {
+        report.add([restored(settings, function, &server, &reference).await?]);
+    }
     Ok(())
+}
+
+/// The same of published versions that start from a snapshot.
+async fn restored(
+    settings: &Settings,
+    function: &Function,
+    server: &Server,
+    reference: &Reference,
+) -> anyhow::Result<Row> {
+    let what = format!("{} restored, first invocation p50", function.kind.name());
+    let mut row = Row::new("cold", what, "ms", "plain start to its first next");
+    for round in 0..settings.rounds {
+        let names: Vec<String> =
+            (0..settings.starts_per_round).map(|number| format!("restored-{round}-{number}")).collect();
+        server.create(function, &names).await?;
+        server.publish_snapshots(&names).await?;
+        let (mut of_server, mut of_reference) = (Vec::new(), Vec::new());
+        for name in &names {
+            tokio::time::sleep(PAUSE).await;
+            of_server.push(server.invoke(&format!("{name}:1")).await?);
+            tokio::time::sleep(PAUSE).await;
+            of_reference.push(reference.cold_start().await?.to_next);
+        }
+        // Each keeps a process parked.
+        server.delete(&names).await?;
+        let p50 = |times| Latencies::new(times).percentile(0.5) / 1000.0;
+        row.push(p50(of_server), p50(of_reference));
+    }
+    Ok(row)
 }

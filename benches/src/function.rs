@@ -60,6 +60,13 @@ pub struct Function {
     pub bare: Bare,
 }
 
+impl Function {
+    /// Whether published versions of it can start from a snapshot.
+    pub fn starts_from_snapshots(&self) -> bool {
+        rushlight_runtimes::calendar::find(&self.runtime).is_some_and(|runtime| runtime.has_snap_start())
+    }
+}
+
 /// A plain process that serves a function.
 #[derive(Debug)]
 pub struct Bare {

@@ -148,13 +148,30 @@ impl Server {
             let path = format!("/2015-03-31/functions/{name}/configuration");
             let configuration = self.call("GET", &path, &Value::Null).await?;
             match configuration["State"].as_str() {
-                Some("Active") => return Ok(()),
-                Some("Pending") if Instant::now() < deadline => {
+                Some("Active") if configuration["LastUpdateStatus"] != "InProgress" => return Ok(()),
+                Some("Pending" | "Active") if Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 _ => bail!("the state is {}: {}", configuration["State"], configuration["StateReason"]),
             }
         }
+    }
+
+    /// Publishes a version of each function that starts from a snapshot, and waits until all can be invoked.
+    ///
+    /// # Errors
+    /// When the server refuses one, or one does not become active.
+    pub async fn publish_snapshots(&self, names: &[String]) -> anyhow::Result<()> {
+        let snap_start = json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } });
+        for name in names {
+            self.call("PUT", &format!("/2015-03-31/functions/{name}/configuration"), &snap_start).await?;
+            self.wait_until_active(name).await?;
+            self.call("POST", &format!("/2015-03-31/functions/{name}/versions"), &json!({})).await?;
+        }
+        for name in names {
+            self.wait_until_active(&format!("{name}:1")).await?;
+        }
+        Ok(())
     }
 
     /// Deletes functions, and with them their environments.

@@ -65,6 +65,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "invoke",
             "environment",
             "services",
+            "runtimes",
             "api",
             "auth",
             "sandbox",
