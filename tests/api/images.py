@@ -101,6 +101,11 @@ class Layout:
         (self.directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": self.manifests}))
         return images[0]["digest"]
 
+    def layers(self, image):
+        """The digests of the layers of an image, by its digest."""
+        manifest = json.loads((self.directory / "blobs/sha256" / image.removeprefix("sha256:")).read_bytes())
+        return [layer["digest"] for layer in manifest["layers"]]
+
     def copy(self, tag, target, *options):
         """Has skopeo copy an image somewhere else."""
         exactly = ["--preserve-digests"] if target.startswith("docker:") else []

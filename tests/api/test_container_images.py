@@ -1,6 +1,8 @@
 """Functions made of container images: from a registry, a layout, an archive; what they find; what cannot be had."""
 
 import base64
+import collections
+import concurrent.futures
 import json
 import pathlib
 import re
@@ -286,6 +288,20 @@ def test_tokens_and_blobs_kept_elsewhere(serve, registry, layout):
         elsewhere = [seen for seen in guard.seen if seen[0].startswith("localhost:")]
         assert len(elsewhere) >= 3 and not any(authorization for _, _, authorization in elsewhere)
         assert any(path == "/token?service=test&scope=repository%3Aapp%3Apull" for _, path, _ in guard.seen)
+
+
+def test_what_many_want_is_fetched_once(serve, registry, layout):
+    """Functions of one image, and of images that share layers, deployed at once."""
+    with images.Guard(registry) as guard:
+        functions = Functions(serve("--isolation", "sandbox", "--registry", f"http://{guard.host}"))
+        tags = ["one", "two", "extended"] * 3
+        with concurrent.futures.ThreadPoolExecutor(len(tags)) as pool:
+            names = list(pool.map(lambda tag: functions.create(f"{guard.host}/team/app:{tag}"), tags))
+        assert [functions.invoke(name)[1]["which"] for name in names] == ["one", "two", "one"] * 3
+        functions.server.stop()
+        fetched = collections.Counter(path for host, path, _ in guard.seen if host.startswith("localhost:"))
+        layers = {digest for tag in tags for digest in layout.layers(layout.digests[tag])}
+        assert len(layers) == 4 and {fetched[f"/v2/team/app/blobs/{digest}"] for digest in layers} == {1}
 
 
 def test_images_in_a_directory(serve, layout, layers, tmp_path):

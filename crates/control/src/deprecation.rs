@@ -24,7 +24,7 @@ use rushlight_store::{Backend, Expect};
 
 use crate::Control;
 use crate::dependencies::Postbox;
-use crate::error::{Result, chain};
+use crate::error::{Error, Result, chain};
 use crate::ledger;
 
 /// How often it is looked whether there is notice to be given.
@@ -118,8 +118,12 @@ async fn concerned(control: &Control) -> Result<BTreeMap<(Scope, String), Concer
     for head in &heads {
         let published = head.versions.keys().map(|number| Version::Published(*number));
         for version in [Version::Latest].into_iter().chain(published) {
-            // Deleted meanwhile, or its row is lost: notice of others is not held up for it.
-            let Ok(configuration) = control.version(head, version).await else { continue };
+            let configuration = match control.version(head, version).await {
+                Ok(configuration) => configuration,
+                // Deleted meanwhile: notice of others is not held up for it.
+                Err(Error::VersionLost { .. }) => continue,
+                Err(error) => return Err(error),
+            };
             let Code::Zip { runtime, .. } = &configuration.code else { continue };
             let of = concerned.entry((head.id.scope.clone(), runtime.clone())).or_default();
             let arn = head.id.qualified_arn(&Qualifier::from(version));

@@ -7,11 +7,13 @@
 //! work/              what is being made; it becomes visible with a change of its name
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use rustix::fs::FlockOperation;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::RwLock;
@@ -47,6 +49,8 @@ pub struct Images {
     limits: Limits,
     /// Held for writing by who removes what nobody names, so that nobody is about to name it.
     kept: RwLock<()>,
+    /// The images and layers that are being fetched. Who wants one of them as well waits until it is here.
+    fetching: Mutex<HashMap<Digest, Weak<tokio::sync::Mutex<()>>>>,
     /// Held as long as this is.
     _lock: File,
 }
@@ -68,7 +72,8 @@ impl Images {
             .map_err(|error| Error::io(&path)(error.into()))?;
         let work = directory.join("work");
         Directory::open(&work).and_then(|work| work.clear()).map_err(Error::io(&work))?;
-        Ok(Self { directory: directory.to_owned(), limits, kept: RwLock::new(()), _lock: lock })
+        let directory = directory.to_owned();
+        Ok(Self { directory, limits, kept: RwLock::default(), fetching: Mutex::default(), _lock: lock })
     }
 
     /// An image that was fetched.
@@ -160,11 +165,15 @@ impl Images {
         registries: &Registries,
     ) -> Result<Image> {
         let (mut session, package) = registries.open(reference, architecture).await?;
+        let turn = self.turn(&package.digest);
+        let _turn = turn.lock().await;
         if let Ok(image) = self.get(&package.digest) {
             return Ok(image);
         }
         let mut limits = self.limits;
         for (layer, diff_id) in of_config(&package)? {
+            let turn = self.turn(&diff_id);
+            let _turn = turn.lock().await;
             if self.unpacking().layer(&diff_id).is_dir() {
                 continue;
             }
@@ -180,6 +189,19 @@ impl Images {
         }
         let Package { digest, config, document, .. } = package;
         self.blocking(move |images| images.put_together(digest, config, &document)).await
+    }
+
+    /// Held by who fetches an image, and by who fetches a layer. Who holds that of a layer waits for no other, so that
+    /// nobody waits for somebody who waits for him.
+    fn turn(&self, what: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+        let mut fetching = self.fetching.lock();
+        if let Some(turn) = fetching.get(what).and_then(Weak::upgrade) {
+            return turn;
+        }
+        fetching.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        fetching.insert(what.clone(), Arc::downgrade(&turn));
+        turn
     }
 
     /// A layer as a file without a name, held against its digest while it comes.

@@ -260,10 +260,9 @@ impl Control {
         for version in [Version::Latest].into_iter().chain(published) {
             match self.version(head, version).await {
                 Ok(configuration) => consider(&configuration),
-                // Deleted meanwhile, or its row is lost: that of others is not held up for it.
-                Err(error) => {
-                    tracing::debug!(function = %head.id.arn(), %version, %error, "runtime_version.skipped")
-                }
+                // Deleted meanwhile: that of others is not held up for it.
+                Err(Error::VersionLost { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(due)
