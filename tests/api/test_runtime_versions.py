@@ -65,6 +65,9 @@ class Runtimes:
     def phase(self):
         return self.versions()[-1]["phase"]
 
+    def phase_of(self, published):
+        return next(version["phase"] for version in self.versions() if version["hash"] == published["hash"])
+
     def deploy(self, wait=True, package=PACKAGE, **settings):
         return self._deploy(package, runtime=self.runtime, wait=wait, **settings)
 
@@ -272,3 +275,22 @@ def test_mistakes(runtimes, roots, tmp_path):
     other = here.cli("publish", "provided.al2023", str(roots("y")), "--json")
     here.mode(name, "Manual", RuntimeVersionArn=f"arn:aws:lambda:us-east-1::runtime:{json.loads(other.stdout)['hash']}")
     assert here.arn(name) == own and here.call(name) == "own"
+
+
+def test_a_withdrawal_does_not_wait_for_a_rollout(runtimes, roots):
+    """Of another runtime, which is being watched."""
+    here = runtimes()
+    moved = here.deploy()
+    here.publish(roots("new"))
+    here.cli("rollout", here.runtime, "--pause", "3600")
+    wait_until(lambda: here.call(moved) == "new", what="the first batch")
+
+    root = str(roots("other"))
+    other = json.loads(here.cli("publish", "provided.al2023", root, "--json").stdout)
+    name = here._deploy(packages.package({"bootstrap": "#!/bin/sh\n"}), runtime="provided.al2023")
+    assert here.arn(name).endswith(other["hash"])
+    here.cli("withdraw", "provided.al2023")
+    wait_until(lambda: not here.arn(name).endswith(other["hash"]), what="what came before")
+    assert here.phase_of(other) == "withdrawn" and here.call(moved) == "new"
+    here.cli("withdraw", here.runtime)
+    wait_until(lambda: here.call(moved) == "own", what="what came before the rollout")

@@ -216,11 +216,11 @@ impl Control {
     /// Ends what `seen` was in the middle of, unless it was changed or deleted since.
     async fn finish(&self, seen: &FunctionHead, failure: Option<&Reason>) -> Result<()> {
         let change = |present: Option<&rushlight_store::table::Entry<FunctionHead>>| {
-            present.and_then(|entry| end(&entry.value, seen, failure)).ok_or(Superseded)
+            present.and_then(|entry| end(&entry.value, seen, failure)).ok_or(Overtaken)
         };
         let entry = match self.functions.update(&self.key(&seen.id), change).await {
             Ok(entry) => entry,
-            Err(UpdateError::Refused(Superseded)) => return Ok(()),
+            Err(UpdateError::Refused(Overtaken)) => return Ok(()),
             Err(UpdateError::Store(error)) => return Err(error.into()),
         };
         let head = &entry.value;
@@ -246,15 +246,9 @@ fn image_reason(error: ImageError) -> Reason {
     Reason { code: code.into(), text }
 }
 
-/// The function is no longer what was to be settled.
+/// Refuses a change: the function, or the version, is no longer what was seen.
 #[derive(Debug)]
-struct Superseded;
-
-impl std::fmt::Display for Superseded {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("changed or deleted since")
-    }
-}
+pub(crate) struct Overtaken;
 
 #[cfg(test)]
 mod tests {

@@ -28,7 +28,7 @@ use rushlight_store::table::UpdateError;
 use crate::Control;
 use crate::dependencies::Retirement;
 use crate::error::{Error, Result, chain};
-use crate::function::state::{self, RETRY};
+use crate::function::state::{self, Overtaken, RETRY};
 use crate::ledger;
 
 /// So many failures after the move are no accident.
@@ -86,30 +86,39 @@ enum Pass {
 }
 
 async fn pass(control: &Control, everything: bool) -> Result<Pass> {
-    let now = control.clock.now();
-    let all = control.runtime_versions.all();
-    let versions = || all.iter().flat_map(|published| &published.versions);
-    let withdrawn = |version: &&RuntimeVersion| matches!(version.phase, Phase::Withdrawn { left: false, .. });
-    if everything || versions().any(|version| withdrawn(&version)) {
-        let lost = |_: &PublishedRuntimes, has: Rank| has == Rank::None;
-        if move_batch(control, u32::MAX, lost).await?.is_incomplete {
-            return Ok(Pass::Again);
-        }
-        for version in versions().filter(withdrawn) {
-            control.settle_phase(version).await?;
-        }
+    if !take_back(control, everything).await? {
+        return Ok(Pass::Again);
     }
+    let now = control.clock.now();
     let mut next = None;
-    for version in versions() {
+    for version in control.runtime_versions() {
         if let Phase::Two(rollout) = &version.phase {
             if rollout.begin > now {
                 next = next.into_iter().chain([rollout.begin]).min();
-            } else if !roll_out(control, version).await? {
+            } else if !roll_out(control, &version).await? {
                 return Ok(Pass::Again);
             }
         }
     }
     Ok(Pass::Done(next))
+}
+
+/// Takes what was withdrawn from the functions that have it, and with `everything` also what nobody knows any more;
+/// whether none has it now.
+async fn take_back(control: &Control, everything: bool) -> Result<bool> {
+    let is_to_go = |version: &RuntimeVersion| matches!(version.phase, Phase::Withdrawn { left: false, .. });
+    let withdrawn: Vec<_> = control.runtime_versions().into_iter().filter(is_to_go).collect();
+    if withdrawn.is_empty() && !everything {
+        return Ok(true);
+    }
+    let lost = |_: &PublishedRuntimes, has: Rank| has == Rank::None;
+    if move_batch(control, u32::MAX, lost).await?.is_incomplete {
+        return Ok(false);
+    }
+    for version in &withdrawn {
+        control.settle_phase(version).await?;
+    }
+    Ok(true)
 }
 
 /// Whether it is through: complete, or withdrawn.
@@ -126,7 +135,7 @@ async fn roll_out(control: &Control, version: &RuntimeVersion) -> Result<bool> {
             return Ok(!batch.is_incomplete);
         }
         tracing::info!(runtime = version.text, functions = batch.moved.len(), "runtime_version.moved");
-        if !watch(control, version, Duration::from_secs(rollout.pause_seconds.into())).await {
+        if !watch(control, version, Duration::from_secs(rollout.pause_seconds.into())).await? {
             return Ok(false);
         }
         if let Some(reason) = batch.verdict(control) {
@@ -136,20 +145,25 @@ async fn roll_out(control: &Control, version: &RuntimeVersion) -> Result<bool> {
     }
 }
 
-/// Waits for the pause, or until the rollout is no longer what it was: whether it still is.
-async fn watch(control: &Control, version: &RuntimeVersion, pause: Duration) -> bool {
+/// Waits for the pause, or until the rollout is no longer what it was: whether it still is. What is withdrawn meanwhile,
+/// of whichever runtime, is taken back at once.
+async fn watch(control: &Control, version: &RuntimeVersion, pause: Duration) -> Result<bool> {
     let until = control.clock.moment() + pause;
+    let mut all_taken_back = true;
     loop {
-        let goes_on = tokio::select! {
+        // All branches are cancel-safe.
+        let is_over = tokio::select! {
             () = control.clock.sleep_until(until) => true,
             () = control.runtime_versions.changed.notified() => false,
+            () = control.clock.sleep(RETRY), if !all_taken_back => false,
         };
+        all_taken_back = take_back(control, false).await?;
         let published = control.runtime_versions.of(&version.identifier);
         if published.get(&version.hash).is_none_or(|present| present.phase != version.phase) {
-            return false;
+            return Ok(false);
         }
-        if goes_on {
-            return true;
+        if is_over {
+            return Ok(true);
         }
     }
 }
@@ -274,7 +288,7 @@ impl Control {
             let same = present.filter(|entry| {
                 entry.value.incarnation == seen.incarnation && !state::is_unsettled(&entry.value)
             });
-            let mut head = FunctionHead::clone(&same.ok_or(Changed)?.value);
+            let mut head = FunctionHead::clone(&same.ok_or(Overtaken)?.value);
             for Due { version, arn } in due {
                 head.set_runtime_version(*version, arn);
             }
@@ -282,7 +296,7 @@ impl Control {
         };
         match self.functions.update(&self.key(&seen.id), change).await {
             Ok(entry) => self.runtime_changed(&entry.value),
-            Err(UpdateError::Refused(Changed)) => return Ok(false),
+            Err(UpdateError::Refused(Overtaken)) => return Ok(false),
             Err(UpdateError::Store(error)) => return Err(error.into()),
         }
         Ok(true)
@@ -312,15 +326,5 @@ impl Control {
             Ok(present.clone())
         };
         self.runtime_versions.change(&version.identifier, change).await.map(drop)
-    }
-}
-
-/// The function is no longer what was seen.
-#[derive(Debug)]
-struct Changed;
-
-impl std::fmt::Display for Changed {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("changed since")
     }
 }

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::Control;
 use crate::dependencies::{Retirement, SnapshotFailure};
 use crate::error::{Result, chain};
-use crate::function::state::{self, RETRY, VISIBLE};
+use crate::function::state::{self, Overtaken, RETRY, VISIBLE};
 use crate::ledger;
 
 /// A version that was not invoked for so long is given up.
@@ -200,14 +200,4 @@ fn reason(failure: SnapshotFailure) -> Reason {
         }
     };
     Reason { code: code.into(), text }
-}
-
-/// The version is no longer what was seen.
-#[derive(Debug)]
-struct Overtaken;
-
-impl std::fmt::Display for Overtaken {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("changed since")
-    }
 }
