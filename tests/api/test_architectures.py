@@ -12,10 +12,12 @@ import botocore.exceptions
 import pytest
 
 import packages
+import test_java
 from server import TOOLS
 
 EMULATOR = TOOLS / "emulator/usr/bin"
-ROOT = TOOLS / "roots/python3.13-arm64"
+ROOT = TOOLS / "roots/java21-arm64"
+GO = TOOLS / "go/arm64/bootstrap"
 COMPILER = shutil.which("aarch64-linux-gnu-gcc")
 TABLE = pathlib.Path("/proc/sys/fs/binfmt_misc")
 
@@ -42,7 +44,10 @@ class Functions:
         self.server, self.client, self.deploy = server, server.client(), deployer(server)
 
     def invoke(self, name, do="what"):
-        answer = self.client.invoke(FunctionName=name, Payload=json.dumps({do: 1}), LogType="Tail")
+        return self.invoke_event(name, {do: 1})
+
+    def invoke_event(self, name, event):
+        answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail")
         tail = base64.b64decode(answer["LogResult"]).decode()
         return answer.get("FunctionError"), json.loads(answer["Payload"].read()), tail
 
@@ -50,7 +55,7 @@ class Functions:
 @pytest.fixture(scope="module", params=["sandbox", "rootless"])
 def functions(request, serve, deployer):
     path = f"{EMULATOR}:{os.environ['PATH']}"
-    flags = ("--runtime", f"python3.13/arm64={ROOT}") if ROOT.exists() else ()
+    flags = ("--runtime", f"java21/arm64={ROOT}") if ROOT.exists() else ()
     server = serve("--isolation", request.param, *flags, environment={"PATH": path})
     yield Functions(server, deployer)
     assert "panicked" not in server.log.read_text(errors="replace")
@@ -103,21 +108,24 @@ def test_without_being_asked_nothing_is_emulated(functions, bootstrap):
     assert payload["errorMessage"].endswith("Error: fork/exec /var/task/bootstrap: exec format error")
 
 
-@pytest.mark.skipif(not ROOT.exists(), reason=f"no Python for arm64 in {ROOT}: ./dev test puts it there")
-def test_a_managed_runtime(functions):
-    code = """
-import logging, os, platform
-logging.getLogger().setLevel("INFO")
-def handler(event, context):
-    logging.info("from %s", platform.machine())
-    if "error" in event: raise ValueError("as asked")
-    return [platform.machine(), list(platform.python_version_tuple())[:2], os.environ["AWS_EXECUTION_ENV"]]
-"""
-    name = functions.deploy(packages.python(code), runtime="python3.13", Timeout=20, MemorySize=256, **ARM)
-    error, result, tail = functions.invoke(name)
-    assert (error, result) == (None, ["aarch64", ["3", "13"], "AWS_Lambda_python3.13"])
-    assert "from aarch64" in tail
-    assert functions.invoke(name, "error")[1]["errorType"] == "ValueError"
+@pytest.mark.skipif(not ROOT.exists(), reason=f"no Java for arm64 in {ROOT}: ./dev test puts it there")
+def test_a_managed_runtime(functions, tmp_path):
+    """Java; Python, Node.js and Ruby are in test_every_runtime.py."""
+    classes = packages.package(test_java.compiled(tmp_path, "java"))
+    name = functions.deploy(classes, runtime="java21", handler="example.Functions", Timeout=60, MemorySize=512, **ARM)
+    error, result, tail = functions.invoke_event(name, {"do": "environment"})
+    assert error is None and result["AWS_EXECUTION_ENV"] == "AWS_Lambda_java21"
+    assert functions.invoke_event(name, {"do": "property", "name": "os.arch"})[1] == "aarch64"
+    error, result, tail = functions.invoke_event(name, {"do": "raise"})
+    assert error == "Unhandled" and result["errorType"] in tail
+
+
+@pytest.mark.skipif(not GO.exists(), reason=f"{GO} is not there: ./dev test makes it")
+def test_a_program_in_go(functions):
+    name = functions.deploy(packages.package({"bootstrap": GO.read_bytes()}), runtime="provided.al2023", Timeout=20, **ARM)
+    assert functions.invoke_event(name, {"do": "machine"})[:2] == (None, "arm64")
+    error, result, _ = functions.invoke_event(name, {"do": "error"})
+    assert (error, result["errorType"], result["errorMessage"]) == ("Unhandled", "errorString", "as asked")
 
 
 # The second is one that this machine may have no interpreter for at all: that is no reason to refuse it.

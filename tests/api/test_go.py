@@ -2,6 +2,7 @@
 
 import base64
 import json
+import platform
 import re
 
 import pytest
@@ -10,7 +11,7 @@ import packages
 from conftest import ISOLATION
 from server import ACCOUNT, REGION, TOOLS, wait_until
 
-PROGRAM = TOOLS / "go/bootstrap"
+PROGRAM = TOOLS / "go" / {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()] / "bootstrap"
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not there: ./dev test makes it")
 
 

@@ -36,11 +36,15 @@ class Request:
 class MockRuntimeApi:
     """Listens on a loopback port of its own until `close`."""
 
-    def __init__(self, events, next_status=200, response_status=202):
+    def __init__(self, events, next_status=200, response_status=202, is_concurrent=False):
         self.events = list(events)
         self.next_status = next_status
         self.response_status = response_status
         self.requests = []
+        # Who serves several events at once asks for more before the last is answered.
+        self._awaited = len(events) if is_concurrent else 0
+        self._answered = 0
+        self._is_asked_for_more = False
         self.finished = threading.Event()
         self._lock = threading.Lock()
         self._connections = []
@@ -91,15 +95,22 @@ class MockRuntimeApi:
 
     def _answer(self, request):
         if request.path != NEXT:
+            self._answered += 1
+            self._end_if_settled()
             restore = request.path.endswith("/restore/next")
             return response(200 if restore else self.response_status, {}, b'{"status":"OK"}\n')
         if self.next_status != 200:
             return response(self.next_status, {}, b'{"errorType":"InternalServerError"}')
         if not self.events:
-            self.finished.set()
+            self._is_asked_for_more = True
+            self._end_if_settled()
             return None
         event = self.events.pop(0)
         return response(200, event.headers, event.body)
+
+    def _end_if_settled(self):
+        if self._is_asked_for_more and self._answered >= self._awaited:
+            self.finished.set()
 
 
 def response(status, headers, body):

@@ -1,6 +1,8 @@
 """Runs one client through one scenario and tells what could be seen of it."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -62,6 +64,8 @@ class Scenario:
     applies: object = lambda version: True
     next_status: int = 200
     response_status: int = 202
+    # Whether the client is told to serve several events at once.
+    is_concurrent: bool = False
 
 
 @dataclass
@@ -77,7 +81,9 @@ class Observation:
 
 def observe(command, task_root, scenario, env):
     """Runs `command` with the scenario's events and ends it when all are settled."""
-    api = MockRuntimeApi(scenario.events, scenario.next_status, scenario.response_status)
+    api = MockRuntimeApi(
+        scenario.events, scenario.next_status, scenario.response_status, scenario.is_concurrent
+    )
     variables = {
         **ENVIRONMENT,
         **env,
@@ -96,12 +102,15 @@ def observe(command, task_root, scenario, env):
         stdout=outputs.ends["stdout"],
         stderr=outputs.ends["stderr"],
         pass_fds=outputs.passed,
+        start_new_session=True,
     )
     outputs.close_ends()
     try:
         status = wait(process, api, scenario)
     finally:
-        process.kill()
+        # With the workers that it may have made.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         read = outputs.finish()
         api.close()

@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Text;
 using System.Text.Json;
+using System.Threading;
 using Microsoft.Win32.SafeHandles;
 
 namespace Rushlight {
@@ -18,7 +19,10 @@ namespace Rushlight {
         private readonly bool isFramed;
         private readonly bool isJson;
         private readonly int minimum;
-        private Invocation invocation;
+        private readonly bool isOfSeveral = Variable("AWS_LAMBDA_MAX_CONCURRENCY") != "";
+        // Of whatever the handler does, where several are served at once; of the whole process otherwise.
+        private readonly AsyncLocal<Invocation> ofCaller = new AsyncLocal<Invocation>();
+        private Invocation ofProcess;
 
         private Log(Stream sink, bool isFramed) {
             this.sink = sink;
@@ -43,7 +47,8 @@ namespace Rushlight {
         }
 
         internal void Begin(Invocation next) {
-            invocation = next;
+            ofProcess = next;
+            ofCaller.Value = next;
         }
 
         /// <summary>Logs a message; without a level, whatever is wanted.</summary>
@@ -61,8 +66,12 @@ namespace Rushlight {
             Put(Encoding.UTF8.GetBytes(isFramed ? line : line + "\n"), index ?? Information);
         }
 
+        private Invocation Current {
+            get { return isOfSeveral ? ofCaller.Value : ofProcess; }
+        }
+
         private string RequestId {
-            get { return invocation == null ? "" : invocation.RequestId; }
+            get { return Current == null ? "" : Current.RequestId; }
         }
 
         private string Json(string now, string level, string message, Exception failure) {
@@ -72,11 +81,11 @@ namespace Rushlight {
                     writer.WriteString("timestamp", now);
                     writer.WriteString("level", level);
                     writer.WriteString("requestId", RequestId);
-                    if (invocation != null && invocation.TraceId != null) {
-                        writer.WriteString("traceId", invocation.TraceId);
+                    if (Current != null && Current.TraceId != null) {
+                        writer.WriteString("traceId", Current.TraceId);
                     }
-                    if (invocation != null && invocation.TenantId != null) {
-                        writer.WriteString("tenantId", invocation.TenantId);
+                    if (Current != null && Current.TenantId != null) {
+                        writer.WriteString("tenantId", Current.TenantId);
                     }
                     writer.WriteString("message", message);
                     if (failure != null) {

@@ -4,7 +4,7 @@ using System.Reflection;
 using System.Runtime.Loader;
 
 namespace Rushlight {
-    /// <summary>The life of a runtime: finds the handler, then serves one invocation after the other.</summary>
+    /// <summary>The life of a runtime: finds the handler, then has invocations served.</summary>
     internal static class Program {
         private const int InitFailed = 1;
 
@@ -26,24 +26,12 @@ namespace Rushlight {
             if (Environment.GetEnvironmentVariable("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start") {
                 Snapshot.PassThrough(api);
             }
-            while (true) {
-                Serve(api, handler, log);
+            int concurrency;
+            if (int.TryParse(Environment.GetEnvironmentVariable("AWS_LAMBDA_MAX_CONCURRENCY"), out concurrency)) {
+                Worker.ServeTogether(concurrency, handler, log);
+                Environment.Exit(InitFailed);
             }
-        }
-
-        private static void Serve(RuntimeApi api, Handler handler, Log log) {
-            var invocation = api.Next();
-            Environment.SetEnvironmentVariable("_X_AMZN_TRACE_ID", invocation.TraceId);
-            log.Begin(invocation);
-            MemoryStream result;
-            try {
-                result = handler.Invoke(invocation, log);
-            } catch (Exception failure) {
-                Console.Error.WriteLine(failure);
-                api.Error(invocation, failure);
-                return;
-            }
-            api.Response(invocation, result);
+            new Worker(api, handler, log).ServeAlone();
         }
 
         private static Assembly FromTaskRoot(AssemblyLoadContext context, AssemblyName name) {

@@ -88,10 +88,17 @@ namespace Rushlight {
             var answer = Read();
             string connection;
             if (answer.Headers.TryGetValue("connection", out connection) && connection.ToLowerInvariant() == "close") {
+                Disconnect();
+            }
+            return answer;
+        }
+
+        /// <summary>The next request makes a new connection.</summary>
+        internal void Disconnect() {
+            if (socket != null) {
                 socket.Dispose();
                 socket = null;
             }
-            return answer;
         }
 
         private Answer Read() {

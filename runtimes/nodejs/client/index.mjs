@@ -7,7 +7,11 @@ import { createRequire } from "node:module";
 const require = createRequire(import.meta.url);
 const load = { require, import: (file) => import(file) };
 
-if (require("./version.cjs").sinceNode24) {
+const workers = require("./workers.cjs");
+
+if (workers.startsWorkers) {
+  await workers.run(new URL(import.meta.url));
+} else if (require("./version.cjs").sinceNode24) {
   require("./promise_runtime.cjs").serve(load);
 } else {
   await require("./callback_runtime.cjs").serve(load);

@@ -17,7 +17,7 @@ class InvokeStore {
   }
 
   hasContext() {
-    return this.currentContext !== undefined;
+    return this.getContext() !== undefined;
   }
 
   isProtectedKey(key) {
@@ -25,15 +25,18 @@ class InvokeStore {
   }
 
   get(key) {
-    return this.currentContext?.[key];
+    return this.getContext()?.[key];
   }
 
   set(key, value) {
     if (this.isProtectedKey(key)) {
       throw new Error(`Cannot modify protected Lambda context field: ${String(key)}`);
     }
-    this.currentContext ??= {};
-    this.currentContext[key] = value;
+    this.writableContext()[key] = value;
+  }
+
+  writableContext() {
+    return (this.currentContext ??= {});
   }
 
   run(context, action) {
@@ -60,4 +63,24 @@ class InvokeStore {
   }
 }
 
-module.exports = { InvokeStore };
+// The same where a thread serves several invocations at once.
+class ConcurrentInvokeStore extends InvokeStore {
+  #contexts = new (require("node:async_hooks").AsyncLocalStorage)();
+
+  getContext() {
+    return this.#contexts.getStore();
+  }
+
+  writableContext() {
+    if (!this.hasContext()) {
+      throw new Error("No context available");
+    }
+    return this.getContext();
+  }
+
+  run(context, action) {
+    return this.#contexts.run(context, action);
+  }
+}
+
+module.exports = { ConcurrentInvokeStore, InvokeStore };

@@ -12,9 +12,10 @@ const {
 } = require("./errors.cjs");
 const { defineGlobal } = require("./global_object.cjs");
 const { loadByImport, streamingOf } = require("./handler.cjs");
-const { InvokeStore } = require("./invoke_store.cjs");
+const { ConcurrentInvokeStore, InvokeStore } = require("./invoke_store.cjs");
 const { patchConsole } = require("./log.cjs");
 const { RuntimeApi } = require("./runtime_api.cjs");
+const { isWorker, persistent, shareOfWorker } = require("./workers.cjs");
 
 const CALLBACK_PARAMETERS = 3;
 const REQUIRED_VARIABLES = ["AWS_LAMBDA_RUNTIME_API", "_HANDLER", "LAMBDA_TASK_ROOT"];
@@ -37,7 +38,7 @@ const CALLBACKS_REMOVED =
   "https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.";
 
 async function serve(load) {
-  const store = new InvokeStore();
+  const store = isWorker ? new ConcurrentInvokeStore() : new InvokeStore();
   defineGlobal({ InvokeStore: store });
   const logError = patchConsole(
     () => ({ requestId: store.getRequestId(), tenantId: store.getTenantId() }),
@@ -50,12 +51,27 @@ async function serve(load) {
   }
   const api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
   const handler = await loadOrReport(api, logError, load);
+  if (!isWorker) {
+    await serveOneByOne(api, store, logError, handler, () => api.next());
+    return;
+  }
+  // A connection for each: what is posted must not wait behind a `next` that waits.
+  await new Promise((_resolve, reject) => {
+    for (let line = 0; line < shareOfWorker(); line += 1) {
+      const own = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
+      const next = () => persistent(() => own.next());
+      serveOneByOne(own, store, logError, handler, next).catch(reject);
+    }
+  });
+}
+
+async function serveOneByOne(api, store, logError, handler, next) {
   const { isStreaming, highWaterMark } = streamingOf(handler);
   const processor = isStreaming
     ? new StreamingInvokeProcessor(api, logError, handler, highWaterMark)
     : new BufferedInvokeProcessor(api, logError, handler);
   for (;;) {
-    const { headers, body } = await api.next();
+    const { headers, body } = await next();
     const context = contextOf(headers);
     const event = JSON.parse(body);
     await store.begin(context, () => processor.processInvoke(event, context));
@@ -161,6 +177,9 @@ function contextOf(headers) {
   };
   for (const [name, variable] of Object.entries(CONTEXT_VARIABLES)) {
     context[name] = env[variable];
+  }
+  if (isWorker) {
+    return context; // The environment is that of all invocations.
   }
   if (traceId) {
     env._X_AMZN_TRACE_ID = traceId;

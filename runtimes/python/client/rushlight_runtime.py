@@ -288,12 +288,19 @@ _encoder = Encoder()
 
 def main():
     """Serves until the environment ends the process."""
+    client_class = LambdaRuntimeClient
+    concurrency = os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY")
+    if concurrency is not None:
+        import rushlight_workers
+
+        rushlight_workers.become_one_of(int(concurrency))
+        client_class = rushlight_workers.WorkerRuntimeClient
     sys.stdout = Unbuffered(sys.stdout)
     sys.stderr = Unbuffered(sys.stderr)
     log_sink = open_log_sink(_settings)
     try:
         _configure_logging(log_sink)
-        client = LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+        client = client_class(os.environ["AWS_LAMBDA_RUNTIME_API"])
         request_handler = _load(os.environ.get("_HANDLER", ""), client, log_sink)
         if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
             import rushlight_snapshot

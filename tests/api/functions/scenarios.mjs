@@ -38,5 +38,6 @@ export const handler = async (event, context) => {
     stream: context.logStreamName,
     remaining: context.getRemainingTimeInMillis(),
     runtime: process.versions.node.split(".")[0],
+    machine: { x64: "x86_64", arm64: "aarch64" }[process.arch],
   };
 };

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import platform
 import sys
 import time
 
@@ -44,4 +45,5 @@ def handler(event, context):
         "stream": context.log_stream_name,
         "remaining": context.get_remaining_time_in_millis(),
         "runtime": "%d.%d" % sys.version_info[:2],
+        "machine": platform.machine(),
     }

@@ -111,6 +111,11 @@ final class InvocationContext implements Context {
         return invocation.tenantId();
     }
 
+    @Override
+    public String getXrayTraceId() {
+        return invocation.traceId();
+    }
+
     private static Client client(Map<?, ?> client) {
         return new Client() {
             @Override

@@ -4,15 +4,12 @@ import com.amazonaws.services.lambda.runtime.LambdaRuntime;
 import java.io.File;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
-import java.io.IOError;
-import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.reflect.Field;
 
-/** The life of a runtime: finds the handler, then serves one invocation after the other. */
+/** The life of a runtime: finds the handler, then has invocations served. */
 public final class Main {
     private static final int INIT_FAILED = 1;
-    private static final String TRACE = "com.amazonaws.xray.traceHeader";
 
     private Main() {}
 
@@ -37,39 +34,13 @@ public final class Main {
         if (Snapshot.isWanted()) {
             Snapshot.passThrough(api, log);
         }
-        boolean goesOn = true;
-        while (goesOn) {
-            goesOn = serve(api, handler, log);
+        String concurrency = System.getenv("AWS_LAMBDA_MAX_CONCURRENCY");
+        if (concurrency == null) {
+            new Worker(api, handler, log).serveAlone();
+        } else {
+            Worker.serveTogether(Integer.parseInt(concurrency), handler, log);
         }
         System.exit(INIT_FAILED);
-    }
-
-    /** Serves one invocation; whether the process can serve another. */
-    private static boolean serve(RuntimeApi api, Handler handler, Log log) throws IOException {
-        Invocation invocation = api.next();
-        if (invocation.traceId() == null) {
-            System.clearProperty(TRACE);
-        } else {
-            System.setProperty(TRACE, invocation.traceId());
-        }
-        log.begin(invocation);
-        Fault fault;
-        boolean goesOn = true;
-        try {
-            byte[] result = handler.handle(invocation, new InvocationContext(invocation, log));
-            api.response(invocation, result);
-            // Of no matter to the next.
-            Thread.interrupted();
-            return true;
-        } catch (Fault known) {
-            fault = known;
-        } catch (Throwable thrown) {
-            goesOn = !(thrown instanceof VirtualMachineError || thrown instanceof IOError);
-            fault = Fault.thrown(thrown);
-        }
-        api.error(invocation, fault);
-        log.failure(fault.text());
-        return goesOn;
     }
 
     /** Code without a context finds the logger here. */

@@ -98,10 +98,23 @@ final class RuntimeApi {
         socket.getOutputStream().write(message.toByteArray());
         Answer answer = read();
         if ("close".equalsIgnoreCase(answer.headers.get("connection"))) {
-            socket.close();
-            socket = null;
+            disconnect();
         }
         return answer;
+    }
+
+    /** The next request makes a new connection. */
+    void disconnect() {
+        Socket old = socket;
+        socket = null;
+        try {
+            if (old != null) {
+                old.close();
+            }
+        } catch (IOException lost) {
+            // It is closed all the same.
+            return;
+        }
     }
 
     private void connect() throws IOException {

@@ -28,4 +28,9 @@ public interface Context {
     default String getTenantId() {
         return null;
     }
+
+    /** Of this invocation, also where several are served at once. */
+    default String getXrayTraceId() {
+        return null;
+    }
 }
