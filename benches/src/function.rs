@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 
+use crate::rooted;
 use crate::settings::Settings;
 
 /// What a function is written in.
@@ -22,6 +23,10 @@ pub enum Kind {
     Node,
     /// Java through Rushlight's client: measured where a start is, since that is what there is to know of it.
     Java,
+    /// Ruby through Rushlight's client, measured as Java is.
+    Ruby,
+    /// .NET through Rushlight's client, measured as Java is.
+    Dotnet,
 }
 
 impl Kind {
@@ -32,12 +37,23 @@ impl Kind {
             Self::Python => "python",
             Self::Node => "node",
             Self::Java => "java",
+            Self::Ruby => "ruby",
+            Self::Dotnet => "dotnet",
         }
     }
 
     /// Whether this machine has what it takes; what is asked for by name is not asked.
     pub fn is_at_hand(self) -> bool {
-        self != Self::Java || Command::new("javac").arg("-version").output().is_ok()
+        match self {
+            Self::Static | Self::Python | Self::Node => true,
+            Self::Java => Command::new("javac").arg("-version").output().is_ok(),
+            Self::Ruby | Self::Dotnet => rooted::is_at_hand(self),
+        }
+    }
+
+    /// Whether the warm path is measured with it too.
+    pub fn is_measured_warm(self) -> bool {
+        matches!(self, Self::Static | Self::Python | Self::Node)
     }
 }
 
@@ -52,7 +68,7 @@ pub struct Function {
     pub handler: &'static str,
     /// The package.
     pub zip: Vec<u8>,
-    /// Of the runtime, so that both sides use the same.
+    /// Of the runtime, or its root file system, so that both sides use the same.
     pub interpreter: Option<PathBuf>,
     /// What the interpreter says about itself.
     pub version: String,
@@ -104,6 +120,8 @@ impl Function {
                 Kind::Python => prepare_python(&directory),
                 Kind::Node => prepare_node(&directory),
                 Kind::Java => prepare_java(&directory),
+                Kind::Ruby => rooted::prepare_ruby(&directory),
+                Kind::Dotnet => rooted::prepare_dotnet(&directory),
             }
             .with_context(|| format!("preparing the function '{}'", kind.name()))
         };
@@ -123,7 +141,7 @@ fn prepare_static(directory: &Path) -> anyhow::Result<Function> {
         kind: Kind::Static,
         runtime: "provided.al2023".to_owned(),
         handler: "bootstrap",
-        zip: pack("bootstrap", &fs::read(&program)?)?,
+        zip: pack(&[("bootstrap", &fs::read(&program)?)])?,
         interpreter: None,
         version: "static executable".to_owned(),
         bare: Bare {
@@ -153,7 +171,7 @@ fn prepare_python(directory: &Path) -> anyhow::Result<Function> {
         kind: Kind::Python,
         runtime,
         handler,
-        zip: pack("lambda_function.py", PYTHON.as_bytes())?,
+        zip: pack(&[("lambda_function.py", PYTHON.as_bytes())])?,
         interpreter: Some(program.into()),
         version: format!("Python {version}"),
         bare: Bare {
@@ -184,7 +202,7 @@ fn prepare_node(directory: &Path) -> anyhow::Result<Function> {
         kind: Kind::Node,
         runtime,
         handler: "index.handler",
-        zip: pack("index.mjs", NODE.as_bytes())?,
+        zip: pack(&[("index.mjs", NODE.as_bytes())])?,
         interpreter: Some(program.into()),
         version: format!("Node.js {version}"),
         bare: Bare {
@@ -222,7 +240,7 @@ fn prepare_java(directory: &Path) -> anyhow::Result<Function> {
         kind: Kind::Java,
         runtime,
         handler: "Function",
-        zip: pack("Function.class", &fs::read(directory.join("Function.class"))?)?,
+        zip: pack(&[("Function.class", &fs::read(directory.join("Function.class"))?)])?,
         interpreter: Some(program.clone()),
         version: format!("Java {version}"),
         bare: Bare {
@@ -262,7 +280,7 @@ fn node_arguments(major: u32, minor: u32, client: &Path) -> Vec<OsString> {
 }
 
 /// A copy, so that what an interpreter caches beside it does not end up in the checkout.
-fn copy_client(family: &str, directory: &Path) -> anyhow::Result<PathBuf> {
+pub fn copy_client(family: &str, directory: &Path) -> anyhow::Result<PathBuf> {
     let source = Path::new(RUNTIMES).join(family).join("client");
     let client = directory.join("client");
     fs::create_dir_all(&client)?;
@@ -276,7 +294,8 @@ fn copy_client(family: &str, directory: &Path) -> anyhow::Result<PathBuf> {
     Ok(client)
 }
 
-fn variables(task_root: &Path, runtime_directory: &Path, handler: &str) -> Vec<(String, String)> {
+/// What a plain process gets.
+pub fn variables(task_root: &Path, runtime_directory: &Path, handler: &str) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     [
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
@@ -298,14 +317,19 @@ fn variables(task_root: &Path, runtime_directory: &Path, handler: &str) -> Vec<(
     .collect()
 }
 
-fn pack(name: &str, content: &[u8]) -> anyhow::Result<Vec<u8>> {
+/// A package of files.
+pub fn pack(files: &[(&str, &[u8])]) -> anyhow::Result<Vec<u8>> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    archive.start_file(name, zip::write::SimpleFileOptions::default().unix_permissions(0o755))?;
-    archive.write_all(content)?;
+    let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
+    for (name, content) in files {
+        archive.start_file(*name, options)?;
+        archive.write_all(content)?;
+    }
     Ok(archive.finish()?.into_inner())
 }
 
-fn output(command: &mut Command) -> anyhow::Result<String> {
+/// Runs a command to its end; what it has written.
+pub fn output(command: &mut Command) -> anyhow::Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("running {program}"))?;
     if !output.status.success() {

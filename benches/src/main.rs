@@ -22,6 +22,7 @@ mod process;
 mod reference;
 mod report;
 mod request;
+mod rooted;
 mod sandboxes;
 mod server;
 mod settings;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::function::{Function, Kind};
+use crate::function::Function;
 use crate::report::Report;
 use crate::settings::{Measure, Options, Settings};
 
@@ -89,8 +90,8 @@ async fn run(options: Options) -> anyhow::Result<()> {
         match measure {
             Measure::Start => start::measure(&settings, &mut report).await?,
             Measure::Warm => {
-                // Sixty-four machines of Java would measure the memory of this one.
-                for function in functions.iter().filter(|function| function.kind != Kind::Java) {
+                // Sixty-four machines of Java or .NET would measure the memory of this one.
+                for function in functions.iter().filter(|function| function.kind.is_measured_warm()) {
                     warm::measure(&settings, function, &mut report).await?;
                 }
             }

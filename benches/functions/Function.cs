@@ -1,0 +1,7 @@
+using System.IO;
+
+public class Function {
+    public Stream Handle(Stream input) {
+        return input;
+    }
+}
