@@ -19,6 +19,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use self::watchdog::Watchdog;
 use crate::child_signals::ChildSignals;
 use crate::jailer::protocol::{self, FromSandbox, Refusal, ToInit};
+use crate::linux::cgroup::Entrance;
 use crate::linux::network;
 use crate::linux::root::Placed;
 use crate::linux::seccomp::Filter;
@@ -47,6 +48,8 @@ pub(crate) struct Prepared {
     pub(crate) single_id: bool,
     /// Where the watchdog tells what it measured, if there is to be one.
     pub(crate) watchdog: Option<OwnedFd>,
+    /// Into the control groups that it is not in yet.
+    pub(crate) entrance: Entrance,
 }
 
 /// Runs as the first process of a sandbox, given the far end of its channel. The result is the exit status.

@@ -40,8 +40,9 @@ pub(super) struct Serving {
 }
 
 /// Completes the sandbox and tells the server.
-pub(super) fn complete(channel: &OwnedFd, prepared: Prepared) -> Step<Serving> {
+pub(super) fn complete(channel: &OwnedFd, mut prepared: Prepared) -> Step<Serving> {
     wait_for_release(&prepared.released)?;
+    std::mem::take(&mut prepared.entrance).enter().during("enter the control groups")?;
     become_inner_root(prepared.single_id)?;
     detach_from_terminal().during("detach from the terminal")?;
     rustix::system::sethostname(prepared.hostname.as_bytes()).during("set the host name")?;

@@ -105,6 +105,7 @@ impl Jailer {
             kinds.push(Measure::Watchdog);
             descriptors.push(duplicate(file)?);
         }
+        let entrance = group.entrance().during("open the sandbox's control groups")?;
         let tmp_in_memory = matches!(tmp, Tmp::InMemory).then_some(spec.limits.tmp_bytes);
         let (root, mounts) = self.prepare_mounts(spec, ids, tmp)?;
         Network::enter_new()?;
@@ -126,6 +127,7 @@ impl Jailer {
             filter: self.filter.clone(),
             single_id: self.single_id,
             watchdog,
+            entrance,
         });
         let unified = group.open_unified();
         let cloned = match way {
@@ -185,7 +187,9 @@ impl Jailer {
         release: &OwnedFd,
     ) -> Step<()> {
         ids.map(pid).during("map the sandbox's ids")?;
-        group.add(pid, placed).during("put the sandbox into its control groups")?;
+        if !placed {
+            group.add_unified(pid).during("put the sandbox into its control group")?;
+        }
         let message = FromSandbox::Measures(kinds.to_vec());
         protocol::send(channel.as_fd(), &message, &protocol::borrow(descriptors))
             .during("tell the server")?;

@@ -146,14 +146,19 @@ impl Group {
         fs::File::open(self.unified.as_ref()?).ok().map(OwnedFd::from)
     }
 
-    /// Puts a process into the group. `placed` says that it is in the version 2 directory already.
-    pub(crate) fn add(&self, pid: Pid, placed: bool) -> io::Result<()> {
-        for directory in &self.directories {
-            if !(placed && Some(directory) == self.unified.as_ref()) {
-                write(&directory.join("cgroup.procs"), &pid.as_raw_nonzero().to_string())?;
-            }
+    /// Puts a process that could not be cloned into the version 2 directory there.
+    pub(crate) fn add_unified(&self, pid: Pid) -> io::Result<()> {
+        match &self.unified {
+            Some(unified) => write(&unified.join("cgroup.procs"), &pid.as_raw_nonzero().to_string()),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The way into all other directories, for a process of a single thread to take itself.
+    pub(crate) fn entrance(&self) -> io::Result<Entrance> {
+        let others = self.directories.iter().filter(|directory| Some(*directory) != self.unified.as_ref());
+        let open = |directory: &PathBuf| fs::OpenOptions::new().write(true).open(directory.join("tasks"));
+        Ok(Entrance { files: others.map(open).collect::<io::Result<_>>()? })
     }
 
     /// Kills all processes of the group, frozen or not.
@@ -168,6 +173,23 @@ impl Group {
             Err(error) => error.kind() == io::ErrorKind::NotFound,
             Ok(()) => true,
         })
+    }
+}
+
+/// How a process puts itself into the version 1 directories of a group.
+///
+/// Anybody else who moves it, and whoever moves more than one thread, has the kernel wait until every processor has
+/// passed a quiescent state: some ten milliseconds. A thread that moves itself (a zero written to `tasks`, since Linux
+/// 5.16) has not.
+#[derive(Debug, Default)]
+pub(crate) struct Entrance {
+    files: Vec<fs::File>,
+}
+
+impl Entrance {
+    /// Puts the calling process, which must have a single thread, into the group.
+    pub(crate) fn enter(mut self) -> io::Result<()> {
+        self.files.iter_mut().try_for_each(|file| file.write_all(b"0"))
     }
 }
 
