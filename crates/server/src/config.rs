@@ -68,6 +68,10 @@ pub struct Flags {
     #[arg(long, env = "RUSHLIGHT_EGRESS", value_enum)]
     pub egress: Option<EgressMode>,
 
+    /// For how many sandboxes a network is kept ready at most, as long as new ones are made [default: 8].
+    #[arg(long, env = "RUSHLIGHT_SANDBOXES_AHEAD", value_name = "N")]
+    pub sandboxes_ahead: Option<usize>,
+
     /// Account of the root key, twelve digits [default: 000000000000].
     #[arg(long, env = "RUSHLIGHT_ACCOUNT", value_name = "ID")]
     pub account: Option<String>,
@@ -333,6 +337,8 @@ pub struct Config {
     pub isolation: IsolationMode,
     /// See [`Flags::egress`].
     pub egress: EgressMode,
+    /// See [`Flags::sandboxes_ahead`].
+    pub sandboxes_ahead: usize,
     /// See [`Flags::account`].
     pub account: String,
     /// See [`Flags::region`].
@@ -427,6 +433,7 @@ impl Config {
                 .unwrap_or(false),
             isolation: flags.isolation.or(file.isolation).unwrap_or_else(default_isolation),
             egress: flags.egress.or(file.egress).unwrap_or(EgressMode::Translated),
+            sandboxes_ahead: flags.sandboxes_ahead.or(file.sandboxes_ahead).unwrap_or(8),
             account,
             region,
             availability_zone_id: flags.availability_zone_id.or(file.availability_zone_id).map(Arc::from),

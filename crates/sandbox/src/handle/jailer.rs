@@ -39,10 +39,11 @@ impl JailerHandle {
         directory: &Path,
         isolation: Isolation,
         egress: bool,
+        ahead: usize,
     ) -> Result<(Self, Vec<String>), Error> {
         std::fs::create_dir_all(directory).during(format!("make {}", directory.display()))?;
         let directory = directory.canonicalize().during(format!("find {}", directory.display()))?;
-        let settings = Settings { instance: instance(&directory), directory, isolation, egress };
+        let settings = Settings { instance: instance(&directory), directory, isolation, egress, ahead };
         let (mut child, socket) = jailer::start(helper.unwrap_or(Path::new("/proc/self/exe")))?;
         let remarks = match jailer::introduce(&socket, &settings) {
             Ok(remarks) => remarks,

@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) isolation: Isolation,
     /// Whether sandboxes may be given a way out.
     pub(crate) egress: bool,
+    /// How many sandboxes may be prepared, as far as can be, before they are asked for.
+    pub(crate) ahead: usize,
 }
 
 /// A [`StepError`] that crosses a process border.

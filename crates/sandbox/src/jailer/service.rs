@@ -1,6 +1,7 @@
 //! The jailer's life: prepare, then make and remove sandboxes until the server is gone.
 
 mod create;
+mod networks;
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,9 +10,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal};
 
+use self::networks::Networks;
 use super::protocol::{self, FromJailer, FromSandbox, Refusal, Settings, ToJailer};
 use super::unjailed;
 use crate::linux::cgroup::{self, Cgroups, Group};
@@ -90,9 +93,7 @@ struct Jailer {
     ranges: Ranges,
     filter: Filter,
     stock: Option<Stock>,
-    /// Ways out, where they can be had.
-    egress: Option<Egress>,
-    own_network: Network,
+    networks: Networks,
     sandboxes: HashMap<u64, Jailed>,
     waiting: Vec<Waiting>,
     next: u64,
@@ -170,8 +171,7 @@ impl Jailer {
             ranges: Ranges::new(&settings.instance),
             filter: Filter::compile(),
             stock,
-            egress,
-            own_network: Network::current()?,
+            networks: Networks::new(egress, settings.ahead)?,
             sandboxes: HashMap::new(),
             waiting: Vec::new(),
             next: 16,
@@ -194,7 +194,12 @@ impl Jailer {
         let mut events = Vec::with_capacity(64);
         loop {
             events.clear();
-            match epoll::wait(&self.events, spare_capacity(&mut events), None) {
+            let patience = self.networks.patience().map(|patience| Timespec {
+                tv_sec: patience.as_secs() as i64,
+                tv_nsec: i64::from(patience.subsec_nanos()),
+            });
+            match epoll::wait(&self.events, spare_capacity(&mut events), patience.as_ref()) {
+                Ok(0) => self.networks.tend(),
                 Ok(_) => {}
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error).during("wait for events"),
@@ -279,9 +284,7 @@ impl Jailer {
         if let (Some(stock), Some(token)) = (&mut self.stock, jailed.tmp) {
             stock.give_back(token);
         }
-        if let (Some(egress), Some(way)) = (&mut self.egress, jailed.way) {
-            egress.give_back(way);
-        }
+        self.networks.give_back(jailed.way);
     }
 
     /// Removes every sandbox and what all had in common.
@@ -295,9 +298,7 @@ impl Jailer {
         for number in all {
             self.bury(number);
         }
-        if let Some(egress) = self.egress.take() {
-            egress.remove();
-        }
+        self.networks.end();
         // Its mounts, and with them the loop devices and their unlinked files, go with the keeper.
         self.stock = None;
         while rustix::process::wait(WaitOptions::empty()).is_ok() {}

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use crate::handle::JailerHandle;
 use crate::{Backend, BoxFuture, Error, Isolation, Sandbox, Spec};
 
+/// Of [`Options::ahead`] if nothing is said: each costs the kernel some hundred kilobytes.
+const AHEAD: usize = 8;
+
 /// How the Linux backend is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -15,6 +18,9 @@ pub struct Options {
     pub isolation: Isolation,
     /// Whether [`Egress::Translated`](crate::Egress::Translated) is offered at all.
     pub egress: bool,
+    /// For how many sandboxes a network may be ready before they are asked for. Fewer are where fewer are made, and
+    /// none where none is.
+    pub ahead: usize,
     /// The program that becomes the jailer by calling
     /// [`jailer::main_if_requested`](crate::jailer::main_if_requested); `None` is this program.
     pub helper: Option<PathBuf>,
@@ -23,7 +29,7 @@ pub struct Options {
 impl Options {
     /// The usual options for a data directory.
     pub fn new(data_dir: impl Into<PathBuf>, isolation: Isolation) -> Self {
-        Self { data_dir: data_dir.into(), isolation, egress: true, helper: None }
+        Self { data_dir: data_dir.into(), isolation, egress: true, ahead: AHEAD, helper: None }
     }
 }
 
@@ -46,7 +52,7 @@ impl LinuxBackend {
         let started = tokio::task::spawn_blocking(move || {
             let egress = options.egress && isolation != Isolation::Rootless;
             let directory = options.data_dir.join("sandbox");
-            JailerHandle::start(options.helper.as_deref(), &directory, isolation, egress)
+            JailerHandle::start(options.helper.as_deref(), &directory, isolation, egress, options.ahead)
         });
         let (jailer, remarks) = started.await.map_err(|_| Error::HelperGone)??;
         for remark in &remarks {

@@ -37,7 +37,7 @@ impl ProcessBackend {
     pub fn start_with(data_dir: &Path, helper: Option<&Path>) -> Result<Self, Error> {
         let directory = data_dir.join("process");
         // From here on no process of an earlier server is left.
-        let (jailer, _) = JailerHandle::start(helper, &directory, Isolation::None, false)?;
+        let (jailer, _) = JailerHandle::start(helper, &directory, Isolation::None, false, 0)?;
         let empty = || {
             std::fs::remove_dir_all(&directory)?;
             std::fs::create_dir_all(&directory)

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and says loudly what it leaves out"
 )]
 
+mod ahead;
 mod attacks;
 mod basics;
 mod connecting;
@@ -103,6 +104,7 @@ every_backend!(linux, crate::support::linux());
 every_backend!(rootless, crate::support::rootless());
 every_backend!(rootless_as_root, crate::support::rootless_as_root());
 attacks!(linux_attacked, crate::support::linux());
+attacks!(linux_ready_attacked, crate::support::linux_ready());
 attacks!(rootless_attacked, crate::support::rootless());
 attacks!(rootless_as_root_attacked, crate::support::rootless_as_root());
 backend!(
@@ -149,6 +151,18 @@ backend!(
     ]
 );
 backend!(linux_egress, crate::support::linux(), [egress::leads_out_and_nowhere_else]);
+backend!(
+    linux_ready,
+    crate::support::linux_ready(),
+    [
+        ahead::each_sandbox_has_a_network_of_its_own,
+        ahead::another_wish_gets_another_network,
+        ahead::what_is_ready_is_taken,
+        ahead::all_is_given_back_when_nothing_is_made,
+        reaping::a_shutdown_leaves_nothing,
+        reaping::a_killed_server_leaves_nothing,
+    ]
+);
 
 mod rates {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -63,6 +63,13 @@ pub async fn linux() -> Option<Harness> {
     Some(harness(Isolation::Sandbox).await)
 }
 
+/// The same, with networks for the next sandboxes ready.
+pub async fn linux_ready() -> Option<Harness> {
+    let harness = linux().await?;
+    harness.have_networks_ready().await;
+    Some(harness)
+}
+
 /// The backend without privileges, started by root.
 pub async fn rootless_as_root() -> Option<Harness> {
     if !rustix::process::geteuid().is_root() {
@@ -129,6 +136,12 @@ impl Harness {
             hostname: "sandbox".to_owned(),
             emulator: None,
         }
+    }
+
+    /// Has a sandbox made, and gives the jailer the time to prepare for the next ones.
+    pub async fn have_networks_ready(&self) {
+        self.sandbox().await.destroy().await;
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
     }
 
     pub async fn sandbox(&self) -> Box<dyn Sandbox> {

@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, Gid, Uid};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, pidfd_send_signal};
 
+use super::networks::Ready;
 use super::{Jailed, Jailer};
 use crate::init::{self, Prepared};
 use crate::jailer::protocol::{self, FromSandbox, Measure};
@@ -15,11 +16,10 @@ use crate::linux::cgroup::Group;
 use crate::linux::egress::Way;
 use crate::linux::mounts;
 use crate::linux::namespaces::{Cloned, Ids, clone_process};
-use crate::linux::network::{self, Network};
 use crate::linux::root::{self, Placed};
 use crate::linux::tmp::{Taken, Token};
 use crate::step::{During, Step};
-use crate::{Egress, Spec, StepError};
+use crate::{Spec, StepError};
 
 /// What came of a request.
 pub(super) enum Outcome {
@@ -108,14 +108,8 @@ impl Jailer {
         let entrance = group.entrance().during("open the sandbox's control groups")?;
         let tmp_in_memory = matches!(tmp, Tmp::InMemory).then_some(spec.limits.tmp_bytes);
         let (root, mounts) = self.prepare_mounts(spec, ids, tmp)?;
-        Network::enter_new()?;
-        let way = self.connect(spec.egress);
-        let listeners = spec
-            .listener_ports
-            .iter()
-            .map(|&port| network::listen(port).during(format!("listen at port {port} in the sandbox")));
-        let listeners = listeners.collect::<Step<Vec<_>>>();
-        let prepared = listeners.map(|listeners| Prepared {
+        let Ready { network, way, listeners } = self.networks.take(spec)?;
+        let prepared = Prepared {
             released,
             root,
             mounts,
@@ -128,52 +122,22 @@ impl Jailer {
             single_id: self.single_id,
             watchdog,
             entrance,
-        });
-        let unified = group.open_unified();
-        let cloned = match way {
-            Ok(way) => prepared
-                .and_then(|prepared| clone_and_run(unified.as_ref(), channel, prepared, release))
-                .map_err(|error| (error, way))
-                .map(|cloned| (cloned, way)),
-            Err(error) => Err((error, None)),
         };
-        let back = self.own_network.enter();
-        let ((pid, pidfd, placed, release), way) = cloned.map_err(|(error, way)| {
-            self.disconnect(way);
-            error
-        })?;
-        let raised = back.and_then(|()| self.raise(way));
-        let finished = raised.and_then(|()| {
-            self.release((pid, placed), group, ids, channel, (&kinds, &descriptors), &release)
+        let unified = group.open_unified();
+        let cloned =
+            self.networks.within(&network, || clone_and_run(unified.as_ref(), channel, prepared, release));
+        let cloned = cloned.and_then(|(pid, pidfd, placed, release)| {
+            let released = self.release((pid, placed), group, ids, channel, (&kinds, &descriptors), &release);
+            if released.is_err() {
+                let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+            }
+            released.map(|()| (pid, pidfd, way))
         });
-        if let Err(error) = finished {
-            self.disconnect(way);
-            let _ = pidfd_send_signal(&pidfd, Signal::KILL);
-            let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
-            return Err(error);
+        if cloned.is_err() {
+            self.networks.give_back(way);
         }
-        Ok((pid, pidfd, way))
-    }
-
-    /// Gives the namespace that the jailer is in a way out, if it shall have one and one can be had.
-    fn connect(&mut self, wanted: Egress) -> Step<Option<Way>> {
-        match (&mut self.egress, wanted) {
-            (Some(egress), Egress::Translated) => egress.connect(&self.own_network).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    fn raise(&self, way: Option<Way>) -> Step<()> {
-        match (&self.egress, way) {
-            (Some(egress), Some(way)) => egress.raise(way),
-            _ => Ok(()),
-        }
-    }
-
-    fn disconnect(&mut self, way: Option<Way>) {
-        if let (Some(egress), Some(way)) = (&mut self.egress, way) {
-            egress.give_back(way);
-        }
+        cloned
     }
 
     /// Maps ids, sets limits, hands the server what it measures with, and lets init go on.
