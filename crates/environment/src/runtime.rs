@@ -18,7 +18,7 @@ use rushlight_model::runtime_version::{RuntimeVersion, hash_of};
 use rushlight_runtimes::Definition;
 
 use self::added::Added;
-use self::client::write_client;
+use self::client::{compile, write_client};
 use self::interpreter::Interpreters;
 pub use self::missing::{AddError, Missing};
 use self::resolved::{Base, version_hash};
@@ -160,11 +160,16 @@ impl Catalogue {
             return Ok(resolved.clone());
         }
         let definition = self.definitions.get(identifier).ok_or_else(|| self.unknown(identifier))?;
+        let base = self.base(definition, added.as_deref())?;
+        let client_directory = self.client_directory(definition);
+        if let Base::Host(Some(interpreter)) = &base {
+            compile(&definition.family, interpreter, &client_directory);
+        }
         let resolved = Arc::new(Resolved {
             definition: definition.clone(),
-            base: self.base(definition, added.as_deref())?,
+            base,
             added,
-            client_directory: self.client_directory(definition),
+            client_directory,
             version_hash: version_hash(&definition.version),
         });
         self.resolved.lock().insert(identifier.to_owned(), resolved.clone());
@@ -353,6 +358,22 @@ mod tests {
         });
         assert_eq!(&again.unwrap().clients["python"], python);
         assert_eq!(fs::read_dir(&catalogue.clients["provided"]).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn pythons_client_is_compiled_when_the_interpreter_is_found() {
+        let (_directory, catalogue) = catalogue();
+        let found = ["python3.10", "python3.11", "python3.12", "python3.13"].into_iter();
+        let found: Vec<_> = found.filter(|identifier| catalogue.resolve(identifier).is_ok()).collect();
+        let compiled = catalogue.clients["python"].join("__pycache__");
+        for identifier in &found {
+            let tag = identifier.replace("python", "cpython-").replace('.', "");
+            let module = fs::read(compiled.join(format!("rushlight_wire.{tag}.pyc"))).unwrap();
+            // The flags after the magic number: by a hash that is not checked.
+            assert_eq!(module[4..8], [1, 0, 0, 0]);
+            assert!(module.windows(32).any(|bytes| bytes.starts_with(b"/var/runtime/rushlight_wire.py")));
+        }
+        assert!(!found.is_empty(), "there is no Python on this machine");
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use super::interpreter::Found;
 
 /// Writes the files of a client into a directory named after their content, once.
 pub(super) fn write_client(
@@ -47,6 +49,43 @@ pub(super) fn write_client(
             Ok(target)
         }
         Err(source) => Err(Error::Write { path: target, source }),
+    }
+}
+
+/// What Python runs to compile all modules of a directory, so that they say of themselves that they are `/var/runtime`'s.
+/// Unchecked: whether a module has changed is not asked, since the directory is named after its content.
+const COMPILE: &str = "
+import os, py_compile, sys
+os.umask(0o022)
+mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+for name in os.listdir(sys.argv[1]):
+    if name.endswith('.py'):
+        path = os.path.join(sys.argv[1], name)
+        py_compile.compile(path, dfile='/var/runtime/' + name, doraise=True, invalidation_mode=mode)
+";
+
+/// Has an interpreter compile its client, once for each version: functions see the client read-only, so that they could
+/// only compile it anew at each start.
+pub(super) fn compile(family: &str, interpreter: &Found, client: &Path) {
+    if family != "python" {
+        return;
+    }
+    let tag: String = interpreter.version.split('.').take(2).collect();
+    if client.join(format!("__pycache__/rushlight_runtime.cpython-{tag}.pyc")).exists() {
+        return;
+    }
+    let mut command = Command::new(interpreter.prefix.join(&interpreter.binary));
+    command.args(["-I", "-S", "-c", COMPILE]).arg(client).stdin(Stdio::null()).stdout(Stdio::null());
+    match command.output() {
+        Ok(output) if output.status.success() => {}
+        // Functions start all the same, only slower.
+        Ok(output) => {
+            let error = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            tracing::warn!(version = interpreter.version, error, "runtime.client.not_compiled");
+        }
+        Err(error) => {
+            tracing::warn!(version = interpreter.version, %error, "runtime.client.not_compiled");
+        }
     }
 }
 
