@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod bare;
+mod check;
 mod cold;
 mod control;
 mod function;

@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::Write;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rushlight_model::clock::Clock;
 use serde_json::{Value, json};
 
+use crate::check;
 use crate::function::Function;
 use crate::load::Outcome;
 use crate::machine;
@@ -124,7 +125,7 @@ impl Report {
     /// Prints the table and writes the JSON.
     ///
     /// # Errors
-    /// When the JSON cannot be written, or requests failed.
+    /// When the JSON cannot be written, requests failed, or the run is worse than that which it is held against.
     pub fn finish(self, settings: &Settings) -> anyhow::Result<()> {
         let load_after = machine::load_average();
         let text = self.to_table(settings, &load_after);
@@ -132,12 +133,16 @@ impl Report {
         if let Some(directory) = settings.json.parent() {
             fs::create_dir_all(directory)?;
         }
-        let json = serde_json::to_string_pretty(&self.to_json(settings, &load_after))?;
-        fs::write(&settings.json, json + "\n")
+        let json = self.to_json(settings, &load_after);
+        fs::write(&settings.json, serde_json::to_string_pretty(&json)? + "\n")
             .with_context(|| format!("writing {}", settings.json.display()))?;
         note(&format!("the same as JSON: {}", settings.json.display()));
         if !self.failures.is_empty() {
             bail!("requests failed:\n{}", self.failures.join("\n"));
+        }
+        if let Some(baseline) = &settings.baseline {
+            let losses = check::losses(&json, baseline)?;
+            ensure!(losses.is_empty(), "slower than the run that is kept:\n{}", losses.join("\n"));
         }
         Ok(())
     }

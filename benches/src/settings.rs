@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
+use crate::check;
 use crate::function::Kind;
 
 /// The command line.
@@ -34,6 +35,10 @@ pub struct Options {
     /// The binary to measure [default: `rushlight` beside this one].
     #[arg(long, value_name = "BINARY")]
     server: Option<PathBuf>,
+
+    /// Hold the run against an earlier one, and fail if it is slower beyond noise [default of FILE: benches/baseline.json].
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = check::BASELINE)]
+    check: Option<PathBuf>,
 
     /// Further flags for `rushlight serve`, such as `--isolation none`.
     #[arg(last = true, value_name = "FLAG")]
@@ -76,6 +81,8 @@ pub struct Settings {
     pub stored_functions: usize,
     /// Where the JSON goes.
     pub json: PathBuf,
+    /// The report of the run to hold this one against.
+    pub baseline: Option<PathBuf>,
     /// The binary to measure.
     pub server: PathBuf,
     /// Further flags for `rushlight serve`.
@@ -119,6 +126,7 @@ impl Settings {
             json: options
                 .json
                 .unwrap_or_else(|| beside.parent().unwrap_or(beside).join("bench").join("report.json")),
+            baseline: options.check,
             server,
             serve: options.serve,
             bench,

@@ -69,5 +69,5 @@ pub async fn another_wish_gets_another_network(harness: &Harness) {
 pub async fn all_is_given_back_when_nothing_is_made(_harness: &Harness) {
     assert!(held().len() >= 3);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    eventually("only its own is left", || held().len() == 1);
+    eventually("only its own is left", || held().len() == 1).await;
 }
