@@ -84,7 +84,7 @@ suite_commands() {
 documented_benches() {
   sed -n '/^```sh$/,/^```$/p' docs/performance.md | grep '^./dev bench' | sed -e 's/ *#.*//' \
     -e "s|OTHER/rushlight|target/release/rushlight|; s|before.json|$REPORTS/before.json|" \
-    -e 's/ --quick//' -e 's/^.\/dev bench/& --quick/' | sort -u
+    -e 's/ --check/ --only cold --function static&/' -e 's/ --quick//' -e 's/^.\/dev bench/& --quick/' | sort -u
 }
 
 pytest_count() { # pytest_count SUITE STATUS: from pytest's closing lines, of which there may be several

@@ -58,7 +58,7 @@ fn rows(report: &Value) -> HashMap<String, Ratios> {
         let text = |key: &str| row[key].as_str();
         let key = format!("{} {} ({})", text("measure")?, text("name")?, text("yardstick")?);
         let rounds = row["rounds"]["ratio"].as_array()?.iter().filter_map(Value::as_f64).collect();
-        Some((key, Ratios { rounds, is_rate: text("unit")? == "/s" }))
+        Some((key, Ratios { rounds, is_rate: text("unit")?.ends_with("/s") }))
     })
     .collect()
 }
@@ -115,7 +115,7 @@ mod tests {
     fn runs_are_compared_row_by_row() {
         let run = |ratio: f64, name: &str, rounds: usize| {
             serde_json::json!({"began": "then", "rows": [{
-                "measure": "cold", "name": name, "unit": "ms", "yardstick": "plain start",
+                "measure": "cold", "name": name, "unit": if name == "rate" { "req/s" } else { "ms" }, "yardstick": "plain start",
                 "rounds": {"ratio": vec![ratio; rounds]},
             }]})
         };
@@ -126,6 +126,9 @@ mod tests {
         assert!(losses(&run(3.0, "static", 2), &file).unwrap().is_empty(), "two rounds show nothing");
         assert!(losses(&run(1.0, "static", 5), &file).unwrap().is_empty());
         assert!(losses(&run(1.0, "python", 5), &file).is_err());
+        fs::write(&file, run(2.0, "rate", 5).to_string()).unwrap();
+        assert!(losses(&run(3.0, "rate", 5), &file).unwrap().is_empty(), "more a second is no loss");
+        assert_eq!(losses(&run(1.0, "rate", 5), &file).unwrap().len(), 1);
         assert!(losses(&run(1.0, "static", 5), &directory.path().join("none")).is_err());
     }
 }

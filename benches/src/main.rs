@@ -19,6 +19,7 @@ mod function;
 mod load;
 mod machine;
 mod memory;
+mod peers;
 mod process;
 mod reference;
 mod report;
@@ -103,6 +104,11 @@ async fn run(options: Options) -> anyhow::Result<()> {
             }
             Measure::Control => control::measure(&settings, &functions, &mut report).await?,
             Measure::Sandboxes => sandboxes::measure(&settings, &functions, &mut report).await?,
+            Measure::Peers => {
+                for function in functions.iter().filter(|function| function.kind.is_measured_warm()) {
+                    peers::measure(&settings, function, &mut report).await?;
+                }
+            }
             Measure::Memory => {
                 for function in &functions {
                     memory::measure(&settings, function, &mut report).await?;

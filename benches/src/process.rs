@@ -136,6 +136,16 @@ impl Memory {
     }
 }
 
+/// Kills processes that are nobody's here to wait for.
+pub fn kill(processes: &[u32]) {
+    for process in processes {
+        if let Some(pid) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
+            // What has ended already need not be killed.
+            kill_process(pid, Signal::KILL).ok();
+        }
+    }
+}
+
 /// Asks a child to end (SIGTERM) and waits; after `patience` it is killed.
 pub fn end(child: &mut Child, patience: Duration) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {

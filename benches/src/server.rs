@@ -262,6 +262,6 @@ fn key_in(credentials: &Path) -> Option<AccessKey> {
 }
 
 /// The port is free again when the server gets it; nothing else asks for that very one in between.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::check;
 use crate::function::Kind;
+use crate::peers;
 
 /// The command line.
 #[derive(Debug, Args)]
@@ -23,6 +24,10 @@ pub struct Options {
     /// Measure with this function alone; repeatable.
     #[arg(long, value_enum, value_name = "KIND")]
     function: Vec<Kind>,
+
+    /// Measure beside other systems too.
+    #[arg(long)]
+    peers: bool,
 
     /// Rounds, each of which measures server and reference one after the other [default: 5, with --quick 2].
     #[arg(long, value_name = "N")]
@@ -60,6 +65,8 @@ pub enum Measure {
     Memory,
     /// Reads of the control plane with many functions stored.
     Control,
+    /// Warm and cold beside other systems, which `./dev bench --peers` installs.
+    Peers,
 }
 
 /// What the measures need to know.
@@ -110,7 +117,15 @@ impl Settings {
         );
         let rounds = options.rounds.unwrap_or(if options.quick { 2 } else { 5 });
         ensure!(rounds > 0, "--rounds: at least one");
-        let chosen = |measure: &Measure| options.only.is_empty() || options.only.contains(measure);
+        ensure!(
+            !options.peers || peers::are_at_hand(),
+            "{} is not there; `./dev bench --peers` installs it",
+            peers::place().display()
+        );
+        let chosen = |measure: &Measure| match measure {
+            Measure::Peers => options.peers || options.only.contains(measure),
+            _ => options.only.is_empty() || options.only.contains(measure),
+        };
         let chosen_kind = |kind: &Kind| match options.function.is_empty() {
             true => kind.is_at_hand(),
             false => options.function.contains(kind),

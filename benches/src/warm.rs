@@ -18,14 +18,19 @@ const FEW_INSTANCES: usize = 8;
 const TWO_HOP: &str = "two-hop";
 
 /// One side under one load.
-struct Sample {
-    outcome: Outcome,
+pub struct Sample {
+    /// What came of the requests.
+    pub outcome: Outcome,
     service: Usage,
     functions: Usage,
 }
 
 impl Sample {
-    async fn take(
+    /// Sends requests for as long as `window`, and counts what they cost the processes of `tree`.
+    ///
+    /// # Errors
+    /// When a connection breaks.
+    pub async fn take(
         tree: &Tree,
         request: Repeated,
         connections: usize,
@@ -38,6 +43,16 @@ impl Sample {
             functions: Usage::of(&tree.functions).since(functions),
             outcome,
         })
+    }
+
+    /// Median latency in microseconds.
+    pub fn p50(&self) -> f64 {
+        self.outcome.latencies.percentile(0.5)
+    }
+
+    /// CPU time of the service for each invocation, in microseconds.
+    pub fn service_micros(&self) -> f64 {
+        self.per_invocation(self.service.cpu.as_secs_f64() * 1e6)
     }
 
     fn per_invocation(&self, total: f64) -> f64 {
