@@ -94,7 +94,8 @@ class Attack:
 @pytest.fixture(scope="module")
 def attacked(serve, deployer):
     """A server of its own, so that whatever it holds it holds for the attack; its end checks that nothing is left."""
-    server = serve("--isolation", ISOLATION)
+    # Networks that are ready for the next sandboxes would look like what an attacker has left.
+    server = serve("--isolation", ISOLATION, "--sandboxes-ahead", "0")
     deploy = deployer(server)
     neighbour = deploy(Timeout=30, MemorySize=1769)
     for _ in range(20):
