@@ -51,6 +51,11 @@ impl Kind {
         }
     }
 
+    /// Whether its interpreter lies in a root file system.
+    pub fn is_rooted(self) -> bool {
+        matches!(self, Self::Ruby | Self::Dotnet)
+    }
+
     /// Whether the warm path is measured with it too.
     pub fn is_measured_warm(self) -> bool {
         matches!(self, Self::Static | Self::Python | Self::Node)

@@ -100,6 +100,12 @@ pub struct Settings {
     pub scratch: tempfile::TempDir,
 }
 
+/// Whether functions can have root file systems.
+fn has_isolation(serve: &[String]) -> bool {
+    let says_none = |flags: &[String]| flags[0] == "--isolation" && flags[1] == "none";
+    !serve.windows(2).any(says_none) && !serve.iter().any(|flag| flag == "--isolation=none")
+}
+
 impl Settings {
     /// Fills in the defaults and makes the scratch directory.
     ///
@@ -127,7 +133,7 @@ impl Settings {
             _ => options.only.is_empty() || options.only.contains(measure),
         };
         let chosen_kind = |kind: &Kind| match options.function.is_empty() {
-            true => kind.is_at_hand(),
+            true => kind.is_at_hand() && (!kind.is_rooted() || has_isolation(&options.serve)),
             false => options.function.contains(kind),
         };
         Ok(Self {
