@@ -83,7 +83,7 @@ suite_commands() {
 
 documented_benches() {
   sed -n '/^```sh$/,/^```$/p' docs/performance.md | grep '^./dev bench' | sed -e 's/ *#.*//' \
-    -e "s|OTHER/rushlight|target/release/rushlight|; s|before.json|$REPORTS/before.json|" \
+    -e "s|OTHER/rushlight|target/release/rushlight --only start|; s|before.json|$REPORTS/before.json|" \
     -e 's/ --check/ --only cold --function static&/' -e 's/ --quick//' -e 's/^.\/dev bench/& --quick/' | sort -u
 }
 
