@@ -66,6 +66,8 @@ def test_the_life_of_an_extension(extended, server):
     function = extended()
     first = function.invoke()
     assert first == (None, {"do": "echo"})
+    # Until the extension has asked for the next event the environment is taken, and another would be started.
+    wait_until(lambda: any(line.startswith("REPORT") for line in function.log()), what="the end of the invocation")
     assert function.invoke() == first
     (registered,) = function.wait_for("registered")
     assert registered == {
