@@ -572,7 +572,7 @@ def attack(kind, request):
     if kind == "chunks":
         return pour(chunked, (b"8000\\r\\n" + b"x" * 0x8000 + b"\\r\\n") * 8)
     if kind == "small chunks":
-        return pour(chunked, (b"8\\r\\n" + b"x" * 8 + b"\\r\\n") * (PIECE // 13))
+        return pour(chunked, b"1\\r\\nx\\r\\n" * (PIECE // 6))
     if kind == "length":
         return pour(post + b"Content-Length: 1000000000000000000\\r\\n\\r\\n", b"x" * PIECE)
     if kind == "one byte too many":
