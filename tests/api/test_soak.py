@@ -23,7 +23,6 @@ INVOCATIONS = int(100_000 * FULL)
 FUNCTIONS = max(4, int(200 * FULL))
 DEATHS = max(3, int(50 * FULL))
 CLIENTS = 12
-AHEAD = 8  # --sandboxes-ahead, if nothing is said
 
 PACKAGE = packages.python("""
 import os, signal, time
@@ -132,21 +131,20 @@ def change(client, names, stop, failures):
 
 def held(server):
     """What the server has of the machine, without what it keeps to use again."""
-    names = leftovers.named(leftovers.instance(server.data))
-    ready = [name for name in names if re.fullmatch(r"rl[0-9a-f]+-[0-9a-f]+", name)]
-    # Networks that are ready for the next sandboxes, at most.
-    assert len(ready) <= AHEAD, ready
+    pid = server.process.pid
     return {
-        "processes": len(leftovers.children_of(server.process.pid)),
-        "control groups, tables": sorted(set(names) - set(ready)),
+        "processes": len(leftovers.children_of(pid)),
+        "control groups, interfaces, tables": sorted(leftovers.named(leftovers.instance(server.data))),
     }
 
 
 def rested(server):
-    """Waits until no environment is left, and what was closed is closed."""
+    """Waits until no environment is left, nor a network that was ready for one, and what was closed is closed."""
     name = leftovers.instance(server.data)
     sandboxes = lambda: [group for group in leftovers.named(name) if re.search("/[0-9a-f]{32}$", group)]  # noqa: E731
     wait_until(lambda: not sandboxes(), timeout=60, what="that all environments are gone")
+    networks = lambda: [link for link in leftovers.named(name) if re.fullmatch("rl[0-9a-f]+-[0-9a-f]+", link)]  # noqa: E731
+    wait_until(lambda: not networks(), timeout=60, what="that the networks that were ready are given back")
     time.sleep(2)
 
 

@@ -338,7 +338,7 @@ pub struct Config {
     /// See [`Flags::egress`].
     pub egress: EgressMode,
     /// See [`Flags::sandboxes_ahead`].
-    pub sandboxes_ahead: usize,
+    pub sandboxes_ahead: Option<usize>,
     /// See [`Flags::account`].
     pub account: String,
     /// See [`Flags::region`].
@@ -433,7 +433,7 @@ impl Config {
                 .unwrap_or(false),
             isolation: flags.isolation.or(file.isolation).unwrap_or_else(default_isolation),
             egress: flags.egress.or(file.egress).unwrap_or(EgressMode::Translated),
-            sandboxes_ahead: flags.sandboxes_ahead.or(file.sandboxes_ahead).unwrap_or(8),
+            sandboxes_ahead: flags.sandboxes_ahead.or(file.sandboxes_ahead),
             account,
             region,
             availability_zone_id: flags.availability_zone_id.or(file.availability_zone_id).map(Arc::from),

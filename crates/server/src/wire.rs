@@ -73,7 +73,7 @@ async fn start_backend(config: &Config, data: &DataDirectory) -> anyhow::Result<
     };
     let mut options = Options::new(data.path(), isolation);
     options.egress = config.egress == EgressMode::Translated;
-    options.ahead = config.sandboxes_ahead;
+    options.ahead = config.sandboxes_ahead.unwrap_or(options.ahead);
     Ok(Arc::new(LinuxBackend::start(options).await?))
 }
 

@@ -8,7 +8,7 @@ use rushlight_sandbox::{Egress, Sandbox};
 use crate::support::{Harness, eventually, program, run};
 
 /// The network namespaces that the jailer, this process' child, holds open, its own among them.
-fn held() -> HashSet<String> {
+pub fn held() -> HashSet<String> {
     // A child is that of the thread which has started it.
     let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     let children = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());

@@ -141,7 +141,8 @@ impl Harness {
     /// Has a sandbox made, and gives the jailer the time to prepare for the next ones.
     pub async fn have_networks_ready(&self) {
         self.sandbox().await.destroy().await;
-        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+        // The jailer's own, and two more.
+        eventually("two networks are ready", || crate::ahead::held().len() == 3).await;
     }
 
     pub async fn sandbox(&self) -> Box<dyn Sandbox> {
